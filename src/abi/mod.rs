@@ -1,0 +1,3 @@
+//! The C boundary: the only folder with `unsafe`.
+
+pub mod types;

@@ -1,0 +1,1 @@
+//! The reading and writing of records of who did what (privacy.md).

@@ -1,0 +1,1 @@
+//! The hot path and the drain: from raw bytes to attributed, redacted packets.

@@ -1,0 +1,1 @@
+//! Module: builds the parts in order, owns the threads, stops in reverse.

@@ -1,0 +1,1 @@
+//! What the super-admin changes while running.

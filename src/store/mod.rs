@@ -1,0 +1,3 @@
+//! The two-day ring on disk.
+
+pub mod record;
