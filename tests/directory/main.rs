@@ -1,11 +1,15 @@
 //! Breaks if a user is shown in the wrong company, under the wrong name, or an endpoint is given to somebody else.
 
+mod kind;
+mod terminals;
+mod twin;
+
 use std::path::Path;
 use std::sync::Arc;
 
 use usermon::config::Config;
 use usermon::directory::{Directory, User};
-use usermon::event::{self, EndpointKey, Event, Kind, Presence, UserKey};
+use usermon::event::{self, EndpointKey, Event, Presence, UserKey};
 
 fn config(text: &str) -> Config {
     Config::parse(text, Path::new("usermon.toml")).unwrap()
@@ -55,10 +59,6 @@ fn owner(directory: &Directory, company: &str, endpoint: &str) -> Option<String>
 
 fn endpoints(user: &User) -> Vec<&str> {
     user.endpoints.iter().map(|key| &*key.endpoint).collect()
-}
-
-fn ids(user: &User) -> Vec<&str> {
-    user.terminals.iter().map(|terminal| &*terminal.id).collect()
 }
 
 const TWO: &str = r#"
@@ -196,87 +196,6 @@ fn a_host_s_own_user_comes_changes_and_goes() {
 }
 
 #[test]
-fn terminals_of_the_host_join_the_declared_ones() {
-    let text = "[[user]]\nextension = '101'\nmobile = '+39'\n\
-                [[user.terminal]]\nkind = 'sip'\ndescription = 'Desk'\n\
-                [[user.terminal]]\nkind = 'sip'\ndescription = 'Lab'\n\
-                [[user.terminal]]\nkind = 'gui'\n";
-    let directory = directory(text);
-    assert_eq!(ids(&user(&directory, "default", "101")), ["sip", "sip-2", "gui", "mobile"]);
-    let client = event::Terminal {
-        kind: Some(Kind::Gui),
-        description: "Client 4.1".into(),
-        active: Some(true),
-        ..terminal("", "101", "Client/7")
-    };
-    assert!(directory.apply(&Event::Terminal(client.clone())), "before the host has told of the user itself");
-    let anna = user(&directory, "default", "101");
-    assert_eq!(
-        ids(&anna),
-        ["sip", "sip-2", "gui", "mobile"],
-        "the declared gui terminal is the host's client"
-    );
-    assert_eq!((&*anna.terminals[2].description, anna.terminals[2].active), ("Client 4.1", Some(true)));
-    assert_eq!(anna.terminals[2].endpoint.as_deref(), Some("101"));
-    let (key, id) = directory.shown_terminal("", "101", "Client/7").unwrap();
-    assert_eq!((&*key.company, &*key.user, &*id), ("default", "101", "gui"));
-    assert!(directory.apply(&Event::Terminal(event::Terminal { active: Some(false), ..client.clone() })));
-    assert_eq!(user(&directory, "default", "101").terminals[2].active, Some(false));
-
-    let lab = event::Terminal { endpoint: "101".into(), active: Some(true), ..terminal("", "101", "dev-1") };
-    directory.apply(&Event::Terminal(lab));
-    assert_eq!(directory.shown_terminal("", "101", "dev-1").unwrap().1.as_ref(), "sip", "by its endpoint");
-    directory.apply(&Event::Terminal(event::Terminal {
-        presence: Presence::Gone,
-        ..terminal("", "101", "dev-1")
-    }));
-
-    let headset = event::Terminal { kind: Some(Kind::Usb), ..terminal("default", "101", "Jabra 65/b") };
-    assert!(
-        directory.apply(&Event::Terminal(headset.clone())),
-        "the company named and not named is one user"
-    );
-    let shown = user(&directory, "default", "101");
-    assert_eq!(shown.terminals.len(), 5);
-    let id = &*shown.terminals[3].id;
-    assert_eq!(shown.terminals[3].kind, Some(Kind::Usb));
-    assert!(id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)), "{id}");
-    let other = event::Terminal { terminal: "Jabra 65/c".into(), ..headset.clone() };
-    directory.apply(&Event::Terminal(other));
-    let both = user(&directory, "default", "101");
-    assert_ne!(both.terminals[3].id, both.terminals[4].id);
-
-    let gone = event::Terminal { presence: Presence::Gone, ..client };
-    assert!(directory.apply(&Event::Terminal(gone.clone())));
-    assert!(!directory.apply(&Event::Terminal(gone)));
-    let anna = user(&directory, "default", "101");
-    assert_eq!((anna.terminals[2].active, &*anna.terminals[2].description), (None, ""));
-    assert_eq!(directory.shown_terminal("", "101", "Client/7"), None);
-}
-
-#[test]
-fn terminals_told_before_their_user_wait_for_it() {
-    let directory = directory("");
-    let desk = event::Terminal { endpoint: "anna-desk".into(), ..terminal("", "anna", "desk") };
-    assert!(!directory.apply(&Event::Terminal(desk.clone())), "there is no such user yet");
-    assert_eq!(owner(&directory, "", "anna-desk"), None);
-    assert!(directory.apply(&Event::User(told("", "anna"))));
-    assert_eq!(endpoints(&user(&directory, "default", "anna")), ["anna", "anna-desk"]);
-    assert_eq!(owner(&directory, "", "anna-desk").as_deref(), Some("default/anna"));
-
-    assert!(
-        directory.apply(&Event::User(told("", "anna-desk"))),
-        "an endpoint of a user's own name is that user's"
-    );
-    assert_eq!(owner(&directory, "", "anna-desk").as_deref(), Some("default/anna-desk"));
-    assert_eq!(endpoints(&user(&directory, "default", "anna")), ["anna"]);
-    assert!(directory.apply(&gone("", "anna-desk")));
-    assert_eq!(endpoints(&user(&directory, "default", "anna")), ["anna", "anna-desk"], "and comes back");
-    assert!(directory.apply(&Event::Terminal(event::Terminal { presence: Presence::Gone, ..desk })));
-    assert_eq!(owner(&directory, "", "anna-desk"), None);
-}
-
-#[test]
 fn a_reload_keeps_what_the_host_told() {
     let directory = directory("");
     directory.apply(&Event::User(event::User { name: "Dora".into(), ..told("", "200") }));
@@ -389,165 +308,4 @@ fn readers_and_reloads_at_once_see_whole_directories() {
         }
     });
     assert_eq!(directory.users(None).len(), 502, "no event was lost in a reload");
-}
-
-mod twin {
-    //! Kept up to date event by event, the directory must be what it would be if built anew; a reload builds anew.
-
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const FILE: &str = "[[company]]\nid='c1'\n[[company]]\nid='c2'\n\
-                        [[user]]\ncompany='c1'\nextension='1'\nid='a'\nendpoints=['a','b']\n\
-                        [[user]]\ncompany='c2'\nextension='1'\nid='b'\nendpoints=['x']\n\
-                        [[user]]\nextension='3'\nid='c'\n";
-    const NAMES: [&str; 6] = ["a", "b", "c", "d", "x", ""];
-
-    fn event() -> impl Strategy<Value = Event> {
-        let company = prop::sample::select(vec!["", "c1", "c2", "c3", "default"]);
-        let name = || prop::sample::select(NAMES.to_vec());
-        (company, 0..5_usize, name(), name(), any::<bool>(), any::<bool>()).prop_map(
-            |(company, user, extra, other, here, is_user)| {
-                let presence = if here { Presence::Here } else { Presence::Gone };
-                let user = NAMES[user];
-                if is_user {
-                    Event::User(event::User {
-                        presence,
-                        name: extra.into(),
-                        extension: other.into(),
-                        ..told(company, user)
-                    })
-                } else {
-                    Event::Terminal(event::Terminal {
-                        presence,
-                        endpoint: other.into(),
-                        ..terminal(company, user, if extra.is_empty() { "t" } else { extra })
-                    })
-                }
-            },
-        )
-    }
-
-    fn picture(directory: &Directory) -> String {
-        let mut text = format!("{:#?}\n{:#?}\n", directory.companies(), directory.users(None));
-        let mut assignment = directory.assignment();
-        assignment.sort();
-        text += &format!("{assignment:#?}\n");
-        for company in ["", "c1", "c2", "c3", "default"] {
-            for name in NAMES {
-                let key = EndpointKey::new(company, name);
-                let by_extension = directory.by_extension(company, name);
-                text += &format!(
-                    "{company}/{name}: {:?} {:?} {by_extension:?}\n",
-                    directory.resolve(&key),
-                    directory.user_of(&key)
-                );
-            }
-        }
-        text
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
-        #[test]
-        fn event_by_event_is_as_built_anew(events in prop::collection::vec(event(), 0..30)) {
-            let config = config(FILE);
-            let directory = Directory::new(&config).unwrap();
-            for event in &events {
-                let (before, generation) = (picture(&directory), directory.generation());
-                let changed = directory.apply(event);
-                let after = picture(&directory);
-                prop_assert!(changed || before == after, "a change was not told");
-                prop_assert_eq!(changed, directory.generation() > generation);
-            }
-            for (endpoint, user) in directory.assignment() {
-                prop_assert_eq!(directory.user_of(&endpoint), Some(user));
-            }
-            let kept = picture(&directory);
-            directory.reload(&config).unwrap();
-            prop_assert_eq!(kept, picture(&directory));
-        }
-    }
-}
-
-#[test]
-fn the_kind_of_a_contact_that_nobody_declared() {
-    use usermon::directory::kind::of_user_agent;
-    let plain = "<sip:101@192.0.2.7:5060>";
-    for (user_agent, kind) in [
-        ("Yealink SIP-T46S 66.86.0.15", Kind::Sip),
-        ("snomD785/10.1.127.11", Kind::Sip),
-        ("snom821/8.9.3.80", Kind::Sip),
-        ("Grandstream GXP2170 1.0.11.64", Kind::Sip),
-        ("Grandstream HT802 1.0.17.5", Kind::Sip),
-        ("Cisco/SPA504G-7.6.2", Kind::Sip),
-        ("Fanvil X4U 2.4.5", Kind::Sip),
-        ("PolycomVVX-VVX_411-UA/5.9.5", Kind::Sip),
-        ("Gigaset DE310 IP PRO/02.00", Kind::Sip),
-        ("Gigaset Maxwell 3/2.22.1", Kind::Sip),
-        ("Aastra 6731i/3.3.1", Kind::Sip),
-        ("Mitel 6867i/5.1.0", Kind::Sip),
-        ("AVM FRITZ!Box 7590", Kind::Sip),
-        ("IP Telephone 300", Kind::Sip),
-        ("Umbria phone 2.0", Kind::Sip),
-        ("Asterisk PBX 22.1.0", Kind::Sip),
-        ("", Kind::Sip),
-        ("\u{e9}\u{1f4de}", Kind::Sip),
-        ("N510 IP PRO/42.270.00.000.000", Kind::Dect),
-        ("Gigaset N670 IP PRO/83.V2.48", Kind::Dect),
-        ("Gigaset N870 IP PRO", Kind::Dect),
-        ("Gigaset C610A IP/42.075", Kind::Dect),
-        ("Yealink W52P 25.81.0.60", Kind::Dect),
-        ("Yealink W60B 77.85.0.25", Kind::Dect),
-        ("Yealink W70B 146.85.0.37", Kind::Dect),
-        ("Yealink W80B 103.83.0.80", Kind::Dect),
-        ("YEALINK w90dm 130.85.0.15", Kind::Dect),
-        ("snomM300/03.24.0014", Kind::Dect),
-        ("snom M400/0530", Kind::Dect),
-        ("Snom-M700/04.50", Kind::Dect),
-        ("snom M900/0590", Kind::Dect),
-        ("Panasonic_KX-TGP600_09.110", Kind::Dect),
-        ("Panasonic KX-UDS124CE/02.00", Kind::Dect),
-        ("Grandstream DP750 1.0.9.8", Kind::Dect),
-        ("Mitel SIP-DECT (SW-Version=8.1SP1)", Kind::Dect),
-        ("Aastra RFP35/OMM 5.0", Kind::Dect),
-        ("Spectralink IP-DECT Server 400/PCS19A", Kind::Dect),
-        ("RTX8660 0405", Kind::Dect),
-        ("Z 5.6.1 v2.10.19.9", Kind::Gui),
-        ("Zoiper rv2.10.20.4", Kind::Gui),
-        ("Linphone-Desktop/5.2.4 (Debian) LinphoneCore/5.3.0", Kind::Gui),
-        ("MicroSIP/3.21.3", Kind::Gui),
-        ("Bria 5 release 5.8.3", Kind::Gui),
-        ("X-Lite release 5.8.3 stamp 103094", Kind::Gui),
-        ("Jitsi2.10.5550Linux", Kind::Gui),
-        ("baresip v3.10.1 (x86_64/Linux)", Kind::Gui),
-        ("PJSUA v2.14 Linux-6.1", Kind::Gui),
-        ("Blink Pro 5.9.0 (MacOSX)", Kind::Gui),
-        ("Telephone 1.6", Kind::Gui),
-        ("Acrobits Softphone/6.21", Kind::Gui),
-        ("Groundwire/24.3", Kind::Gui),
-        ("Grandstream Wave 1.0.23.20", Kind::Gui),
-        ("SIP.js/0.21.2", Kind::Gui),
-        ("JsSIP 3.10.0", Kind::Gui),
-    ] {
-        assert_eq!(of_user_agent(user_agent, plain), kind, "{user_agent}");
-    }
-    for (contact, kind) in [
-        ("sip:q1w2e3@192.0.2.9:53210;transport=ws", Kind::Gui),
-        ("<sip:q1w2e3@192.0.2.9:53210;Transport=WSS;ob>", Kind::Gui),
-        ("<sip:k3j4h5@df7jal23ls0d.invalid>", Kind::Gui),
-        ("sip:k3j4h5@df7jal23ls0d.INVALID;rtcweb-breaker=no", Kind::Gui),
-        ("sip:101@192.0.2.9;transport=tls", Kind::Sip),
-        ("sip:101@192.0.2.9;transport=wsx", Kind::Sip),
-        ("sip:101@phone.invalid.example", Kind::Sip),
-        ("", Kind::Sip),
-    ] {
-        assert_eq!(of_user_agent("Some Phone 1.0", contact), kind, "{contact}");
-    }
-    assert_eq!(
-        of_user_agent("Yealink W60B", "sip:1@a.invalid;transport=ws"),
-        Kind::Gui,
-        "no base speaks WebSocket"
-    );
 }
