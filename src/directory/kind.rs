@@ -99,10 +99,21 @@ pub fn of_user_agent(user_agent: &str, contact: &str) -> Kind {
     {
         return Kind::Gui;
     }
-    TABLE
-        .iter()
-        .find(|(word, _)| has_word(user_agent.as_bytes(), word.as_bytes()))
-        .map_or(Kind::Sip, |(_, kind)| *kind)
+    // makers write their name first; a hostile peer writes kilobytes
+    let text = user_agent.as_bytes().get(..256).unwrap_or(user_agent.as_bytes());
+    let mut best = (TABLE.len(), Kind::Sip);
+    let mut inside = false;
+    for at in 0..text.len() {
+        let rest = text.get(at..).unwrap_or_default();
+        if !inside {
+            let found = TABLE.iter().take(best.0).position(|(word, _)| starts(rest, word.as_bytes()));
+            if let Some((n, (_, kind))) = found.and_then(|n| Some((n, TABLE.get(n)?))) {
+                best = (n, *kind);
+            }
+        }
+        inside = rest.first().is_some_and(u8::is_ascii_alphanumeric);
+    }
+    best.1
 }
 
 /// RFC 7118: `transport=ws`, and the `.invalid` hosts of browsers, which know no address of their own.
@@ -114,14 +125,6 @@ fn is_websocket(contact: &[u8]) -> bool {
         || tails(contact, b".invalid").any(ends)
 }
 
-/// Whether a word of `text` begins with `word`.
-fn has_word(text: &[u8], word: &[u8]) -> bool {
-    (0..text.len()).any(|at| {
-        let inside = at.checked_sub(1).and_then(|at| text.get(at)).is_some_and(u8::is_ascii_alphanumeric);
-        !inside && text.get(at..).is_some_and(|rest| starts(rest, word))
-    })
-}
-
 /// What follows each place of `word` (lower case) in `text`.
 fn tails<'t>(text: &'t [u8], word: &'t [u8]) -> impl Iterator<Item = &'t [u8]> {
     (0..text.len())
@@ -131,5 +134,7 @@ fn tails<'t>(text: &'t [u8], word: &'t [u8]) -> impl Iterator<Item = &'t [u8]> {
 }
 
 fn starts(text: &[u8], word: &[u8]) -> bool {
-    text.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word))
+    // most differ in the first letter: the rest is not worth looking at
+    let first = text.first().map(u8::to_ascii_lowercase) == word.first().copied();
+    first && text.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word))
 }
