@@ -134,7 +134,7 @@ impl State {
     }
 
     /// Grows with each visible change of any user: all of [`UserState`] but a contact's `refreshed`, `call_id` and
-    /// `round_trip`, and the count of equal failures. Takes no lock.
+    /// `round_trip`, and how many equal failures there were. Takes no lock.
     pub fn version(&self) -> u64 {
         self.version.load(Ordering::Acquire)
     }

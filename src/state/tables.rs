@@ -175,9 +175,7 @@ impl Tables {
         }
         // a reload may have moved the endpoint to another company while the call lasts
         if somewhere && self.endpoints.get(slot).is_some_and(|endpoint| *endpoint.key != event.key) {
-            self.leave(slot, &event.leg, time, out);
-            let slot = self.find_or_add(&event.key);
-            return self.begin(slot, event, time, out);
+            return self.relocate(slot, event, time, out);
         }
         let Some(endpoint) = self.endpoints.get_mut(slot) else { return false };
         let owner = endpoint.owner;
@@ -215,11 +213,21 @@ impl Tables {
         true
     }
 
-    fn leave(&mut self, slot: usize, leg: &str, time: Timestamp, out: &mut Changes) {
-        let Some(endpoint) = self.endpoints.get_mut(slot) else { return };
-        let owner = endpoint.owner;
-        self.calls.take(&mut endpoint.legs, leg);
-        self.after(slot, owner, false, time, out);
+    /// Moves a leg to the endpoint that the event names; the user it leaves is told last.
+    fn relocate(&mut self, from: usize, event: &Call, time: Timestamp, out: &mut Changes) -> bool {
+        let to = self.find_or_add(&event.key);
+        let Some(endpoint) = self.endpoints.get_mut(from) else { return false };
+        let left = endpoint.owner;
+        self.calls.take(&mut endpoint.legs, &event.leg);
+        self.endpoints.settle(from, false);
+        let began = self.begin(to, event, time, out);
+        let joined = self.endpoints.get(to).and_then(|endpoint| endpoint.owner);
+        if let Some(left) = left
+            && joined != Some(left)
+        {
+            self.users.derive(left, &self.endpoints, true, time, out);
+        }
+        began
     }
 
     /// Removes the contacts that ran out, at most `most` of them looked at; says whether there may be more.
