@@ -183,6 +183,11 @@ async fn asked_to_stop(seconds: Option<Duration>) -> Result<(), String> {
         _ = terminate.recv() => {}
         () = over => {}
     }
+    tokio::spawn(async move {
+        interrupt.recv().await;
+        say("Ctrl-C while stopping: ended at once");
+        std::process::exit(130);
+    });
     Ok(())
 }
 
