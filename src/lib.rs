@@ -3,7 +3,7 @@
 //! Data flows one way: the PBX's threads call [`abi`]; events go to [`state`], packets to [`capture`], whose drain
 //! thread scans, attributes, redacts and hands them to [`store`]; [`web`] serves pages out of [`query`].
 //! A module imports only from those before it in this list (a test reads the `use` lines):
-//! `error clock` < `event config` < `directory settings audit` < `state` | `capture` | `store` < `query` < `web` <
+//! `error clock` < `event config` < `directory settings audit password` < `state` | `capture` | `store` < `query` < `web` <
 //! `module` < `abi`.
 //!
 //! Threads: `usermon-drain`, `usermon-seal`, `usermon-web`; all owned and joined by [`module::Module`].
@@ -21,6 +21,7 @@ pub mod directory;
 pub mod error;
 pub mod event;
 pub mod module;
+pub mod password;
 pub mod query;
 pub mod settings;
 pub mod state;

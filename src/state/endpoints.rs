@@ -1,0 +1,160 @@
+//! Endpoints: their contacts and legs, and whose they are. Pure. An endpoint that nobody owns lives only as long as
+//! it has a contact or a leg, and there is a limit to those: the one that got nothing new for longest goes first.
+//! Owned endpoints are as many as the directory has.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use super::calls::Legs;
+use super::registrations::Contacts;
+use super::slab::Slab;
+use crate::event::{CallPhase, EndpointKey};
+
+/// Contacts of all endpoints that nobody owns; the same for their legs.
+pub(super) const UNOWNED: usize = 4096;
+
+/// One endpoint.
+pub(super) struct Endpoint {
+    pub(super) key: Arc<EndpointKey>,
+    pub(super) owner: Option<usize>,
+    pub(super) contacts: Contacts,
+    pub(super) legs: Legs,
+    /// The last assignment that named it.
+    pub(super) named: u64,
+    /// Its place among those that nobody owns.
+    place: Option<u64>,
+    /// What it adds to the sums.
+    counted: Sums,
+}
+
+/// Sums over endpoints.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Sums {
+    pub(super) registrations: usize,
+    pub(super) unowned_registrations: usize,
+    pub(super) unowned_legs: usize,
+}
+
+/// What a user's endpoints make for the sticker.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Tally {
+    pub(super) calls: u32,
+    pub(super) established: bool,
+    pub(super) registered: bool,
+}
+
+/// All endpoints.
+#[derive(Default)]
+pub(super) struct Endpoints {
+    numbers: HashMap<Arc<EndpointKey>, usize>,
+    rows: Slab<Endpoint>,
+    unowned: BTreeMap<u64, usize>,
+    last_place: u64,
+    pub(super) sums: Sums,
+}
+
+impl Endpoint {
+    /// Whether it has neither contact nor leg.
+    pub(super) fn is_idle(&self) -> bool {
+        self.contacts.len() == 0 && self.legs.len() == 0
+    }
+}
+
+impl Endpoints {
+    pub(super) fn find(&self, key: &EndpointKey) -> Option<usize> {
+        self.numbers.get(key).copied()
+    }
+
+    /// Adds one that nobody owns; call [`Self::settle`] after whatever it is added for.
+    pub(super) fn add(&mut self, key: Arc<EndpointKey>) -> usize {
+        let at = self.rows.insert(Endpoint {
+            key: Arc::clone(&key),
+            owner: None,
+            contacts: Contacts::default(),
+            legs: Legs::default(),
+            named: 0,
+            place: None,
+            counted: Sums::default(),
+        });
+        self.numbers.insert(key, at);
+        at
+    }
+
+    pub(super) fn get(&self, at: usize) -> Option<&Endpoint> {
+        self.rows.get(at)
+    }
+
+    pub(super) fn get_mut(&mut self, at: usize) -> Option<&mut Endpoint> {
+        self.rows.get_mut(at)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (usize, &Endpoint)> {
+        self.rows.iter()
+    }
+
+    pub(super) fn unowned(&self) -> usize {
+        self.unowned.len()
+    }
+
+    pub(super) fn owned(&self) -> usize {
+        self.rows.len() - self.unowned.len()
+    }
+
+    /// Brings sums and places in line after an endpoint changed; drops it if nobody owns it and it is idle.
+    /// `fresh`: it got something new.
+    pub(super) fn settle(&mut self, at: usize, fresh: bool) {
+        let Some(row) = self.rows.get_mut(at) else { return };
+        let (registrations, legs) = (row.contacts.len(), row.legs.len());
+        let now = if row.owner.is_some() {
+            Sums { registrations, ..Sums::default() }
+        } else {
+            Sums { registrations, unowned_registrations: registrations, unowned_legs: legs }
+        };
+        let before = std::mem::replace(&mut row.counted, now);
+        let sums = &mut self.sums;
+        sums.registrations = sums.registrations + now.registrations - before.registrations;
+        sums.unowned_registrations =
+            sums.unowned_registrations + now.unowned_registrations - before.unowned_registrations;
+        sums.unowned_legs = sums.unowned_legs + now.unowned_legs - before.unowned_legs;
+
+        let stays_unowned = row.owner.is_none() && !row.is_idle();
+        let drop = row.owner.is_none() && row.is_idle();
+        if let Some(place) = row.place
+            && (fresh || !stays_unowned)
+        {
+            self.unowned.remove(&place);
+            row.place = None;
+        }
+        if stays_unowned && row.place.is_none() {
+            self.last_place += 1;
+            row.place = Some(self.last_place);
+            self.unowned.insert(self.last_place, at);
+        }
+        if drop && let Some(row) = self.rows.remove(at) {
+            self.numbers.remove(&row.key);
+        }
+    }
+
+    /// The one to let go when there is too much that nobody owns.
+    pub(super) fn too_many(&self) -> Option<usize> {
+        let full = self.sums.unowned_registrations > UNOWNED || self.sums.unowned_legs > UNOWNED;
+        if full { self.unowned.first_key_value().map(|(_, at)| *at) } else { None }
+    }
+
+    /// Counts a user's calls and looks for what decides the sticker. Costs what the user has, not what there is.
+    pub(super) fn tally(&self, endpoints: &[usize]) -> Tally {
+        let mut tally = Tally::default();
+        let mut calls: Vec<&str> = Vec::new();
+        for row in endpoints.iter().filter_map(|at| self.rows.get(*at)) {
+            tally.registered |= row.contacts.len() > 0;
+            for leg in row.legs.iter() {
+                tally.established |= matches!(leg.phase, CallPhase::Up | CallPhase::Held);
+                calls.push(leg.call());
+            }
+        }
+        calls.sort_unstable();
+        calls.dedup();
+        tally.calls = u32::try_from(calls.len()).unwrap_or(u32::MAX);
+        tally
+    }
+}

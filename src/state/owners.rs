@@ -1,0 +1,140 @@
+//! Who owns which endpoint, and which terminals without SIP are active: what the directory and the PBX's own
+//! configuration decide. Contacts and legs stay with their endpoint whoever owns it. Called only by `State` under
+//! its lock.
+
+use std::sync::Arc;
+
+use super::registrations::registered;
+use super::snapshot::Changes;
+use super::tables::Tables;
+use crate::clock::Timestamp;
+use crate::event::{EndpointKey, UserKey};
+
+/// A user whose endpoints changed; `true`: what pages show changed with them.
+type Touched = Vec<(usize, bool)>;
+
+impl Tables {
+    /// Replaces the whole map from endpoint to user; the last entry of an endpoint counts.
+    pub(super) fn assign(
+        &mut self,
+        owners: &[(Arc<EndpointKey>, Arc<UserKey>)],
+        now: Timestamp,
+        out: &mut Changes,
+    ) {
+        self.assignment += 1;
+        let mut touched = Touched::new();
+        for (endpoint, user) in owners {
+            self.give(endpoint, user, out, &mut touched);
+        }
+        let named = self.assignment;
+        let dropped: Vec<usize> = self
+            .endpoints
+            .iter()
+            .filter(|(_, endpoint)| endpoint.owner.is_some() && endpoint.named != named)
+            .map(|(slot, _)| slot)
+            .collect();
+        for slot in dropped {
+            self.set_owner(slot, None, out, &mut touched);
+        }
+        self.finish(touched, now, out);
+        self.users.sweep();
+    }
+
+    /// Changes the owner of one endpoint.
+    pub(super) fn own(
+        &mut self,
+        endpoint: &Arc<EndpointKey>,
+        user: Option<&Arc<UserKey>>,
+        now: Timestamp,
+        out: &mut Changes,
+    ) {
+        let mut touched = Touched::new();
+        match (user, self.endpoints.find(endpoint)) {
+            (Some(user), _) => self.give(endpoint, user, out, &mut touched),
+            (None, Some(slot)) => self.set_owner(slot, None, out, &mut touched),
+            (None, None) => {}
+        }
+        self.finish(touched, now, out);
+    }
+
+    /// Sets whether a terminal without SIP is active.
+    pub(super) fn activate(
+        &mut self,
+        user: &Arc<UserKey>,
+        terminal: &str,
+        active: bool,
+        now: Timestamp,
+        out: &mut Changes,
+    ) {
+        let at = match self.users.find(user) {
+            Some(at) => at,
+            None if active => self.users.find_or_add(user),
+            None => return,
+        };
+        if self.users.set_active(at, terminal, active) {
+            self.users.derive(at, &self.endpoints, true, now, out);
+        }
+    }
+
+    fn give(
+        &mut self,
+        endpoint: &Arc<EndpointKey>,
+        user: &Arc<UserKey>,
+        out: &mut Changes,
+        touched: &mut Touched,
+    ) {
+        let slot = self.endpoints.find(endpoint).unwrap_or_else(|| self.endpoints.add(Arc::clone(endpoint)));
+        if let Some(row) = self.endpoints.get_mut(slot) {
+            row.named = self.assignment;
+        }
+        let user = self.users.find_or_add(user);
+        self.set_owner(slot, Some(user), out, touched);
+    }
+
+    fn set_owner(&mut self, slot: usize, owner: Option<usize>, out: &mut Changes, touched: &mut Touched) {
+        let Some(row) = self.endpoints.get_mut(slot) else { return };
+        if row.owner == owner {
+            return;
+        }
+        let visible = !row.is_idle();
+        let before = std::mem::replace(&mut row.owner, owner);
+        if let Some(before) = before {
+            self.users.deprive(before, slot);
+            touched.push((before, visible));
+        }
+        if let Some(owner) = owner {
+            for contact in row.contacts.untold() {
+                self.users.note(owner, contact.since, registered(contact), out);
+            }
+            self.users.give(owner, slot);
+            touched.push((owner, visible));
+        }
+        self.endpoints.settle(slot, false);
+    }
+
+    fn finish(&mut self, mut touched: Touched, now: Timestamp, out: &mut Changes) {
+        self.adopt_strays();
+        // a user's visible change first, so that the duplicates of it go
+        touched.sort_unstable_by_key(|(user, visible)| (*user, !visible));
+        touched.dedup_by_key(|(user, _)| *user);
+        for (user, visible) in touched {
+            self.users.derive(user, &self.endpoints, visible, now, out);
+            self.users.release(user);
+        }
+        self.enforce();
+    }
+
+    /// Gives failures of endpoints that nobody owned to those who own them now.
+    fn adopt_strays(&mut self) {
+        if self.strays.len() == 0 {
+            return;
+        }
+        let endpoints = &self.endpoints;
+        let owner = |key: &EndpointKey| endpoints.get(endpoints.find(key)?)?.owner;
+        for failure in self.strays.take(|failure| owner(&failure.endpoint).is_some()) {
+            if let Some(owner) = owner(&failure.endpoint) {
+                self.users.fail(owner, failure);
+            }
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! A vector with holes: rows that other tables name by a number instead of by hashing a key again.
+//! Used by `endpoints` and `sticker`; a number is reused after its row was removed, so whoever removes a row
+//! first removes what names it.
+
+/// Rows by number.
+pub(super) struct Slab<T> {
+    rows: Vec<Option<T>>,
+    free: Vec<usize>,
+}
+
+impl<T> Default for Slab<T> {
+    fn default() -> Self {
+        Self { rows: Vec::new(), free: Vec::new() }
+    }
+}
+
+impl<T> Slab<T> {
+    /// Puts a row in and says its number.
+    pub(super) fn insert(&mut self, row: T) -> usize {
+        if let Some(at) = self.free.pop()
+            && let Some(hole) = self.rows.get_mut(at)
+        {
+            *hole = Some(row);
+            return at;
+        }
+        self.rows.push(Some(row));
+        self.rows.len() - 1
+    }
+
+    /// Takes a row out.
+    pub(super) fn remove(&mut self, at: usize) -> Option<T> {
+        let row = self.rows.get_mut(at)?.take()?;
+        self.free.push(at);
+        Some(row)
+    }
+
+    pub(super) fn get(&self, at: usize) -> Option<&T> {
+        self.rows.get(at)?.as_ref()
+    }
+
+    pub(super) fn get_mut(&mut self, at: usize) -> Option<&mut T> {
+        self.rows.get_mut(at)?.as_mut()
+    }
+
+    /// All rows with their numbers.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (usize, &T)> {
+        self.rows.iter().enumerate().filter_map(|(at, row)| row.as_ref().map(|row| (at, row)))
+    }
+
+    /// How many rows.
+    pub(super) fn len(&self) -> usize {
+        self.rows.len() - self.free.len()
+    }
+}

@@ -1,0 +1,263 @@
+//! The sticker rule, and the users it is applied to: sticker, failures, history, and the order in which users
+//! changed. Pure: `tables` calls it under the lock and hands it the time.
+//!
+//! Each user stands once in the order of changes, at the version of the last one; so what changed since a version
+//! costs as much as there are such users.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+
+use super::endpoints::{Endpoints, Tally};
+use super::failures::{Added, FAILURES_PER_USER, Failures};
+use super::slab::Slab;
+use super::snapshot::{Changes, Failure, UserState};
+use crate::clock::Timestamp;
+use crate::event::{Change, Sticker, UserKey};
+
+/// Changes of registrations kept of a user.
+const HISTORY: usize = 50;
+/// Active terminals without SIP kept of a user.
+const ACTIVE: usize = 64;
+
+/// product.md's rule: busy if a call is established, else ringing if there is any, else free if a terminal is
+/// authenticated (a contact, or an active terminal without SIP), else offline.
+pub(super) fn rule(tally: Tally, active: bool) -> Sticker {
+    if tally.established {
+        Sticker::Busy
+    } else if tally.calls > 0 {
+        Sticker::Ringing
+    } else if tally.registered || active {
+        Sticker::Free
+    } else {
+        Sticker::Offline
+    }
+}
+
+/// One user.
+pub(super) struct Row {
+    key: Arc<UserKey>,
+    endpoints: Vec<usize>,
+    active: Vec<Arc<str>>,
+    sticker: Sticker,
+    calls: u32,
+    since: Timestamp,
+    version: u64,
+    failures: Failures,
+    history: VecDeque<(Timestamp, Change)>,
+    /// As handed out last; `None` since the next change.
+    snapshot: Option<Arc<UserState>>,
+}
+
+/// How many users of each sticker.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Count {
+    pub(super) free: usize,
+    pub(super) offline: usize,
+    pub(super) ringing: usize,
+    pub(super) busy: usize,
+}
+
+impl Count {
+    fn of(&mut self, sticker: Sticker) -> &mut usize {
+        match sticker {
+            Sticker::Free => &mut self.free,
+            Sticker::Offline => &mut self.offline,
+            Sticker::Ringing => &mut self.ringing,
+            Sticker::Busy => &mut self.busy,
+        }
+    }
+}
+
+/// All users that own an endpoint or have an active terminal.
+#[derive(Default)]
+pub(super) struct Users {
+    numbers: HashMap<Arc<UserKey>, usize>,
+    rows: Slab<Row>,
+    order: BTreeMap<u64, usize>,
+    version: u64,
+    pub(super) count: Count,
+}
+
+impl Users {
+    pub(super) fn find(&self, key: &UserKey) -> Option<usize> {
+        self.numbers.get(key).copied()
+    }
+
+    pub(super) fn find_or_add(&mut self, key: &Arc<UserKey>) -> usize {
+        if let Some(at) = self.find(key) {
+            return at;
+        }
+        let at = self.rows.insert(Row {
+            key: Arc::clone(key),
+            endpoints: Vec::new(),
+            active: Vec::new(),
+            sticker: Sticker::Offline,
+            calls: 0,
+            since: Timestamp::default(),
+            version: 0,
+            failures: Failures::default(),
+            history: VecDeque::new(),
+            snapshot: None,
+        });
+        self.numbers.insert(Arc::clone(key), at);
+        self.count.offline += 1;
+        at
+    }
+
+    pub(super) fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Users whose last visible change is after `version`, in the order of those changes.
+    pub(super) fn changed_since(&self, version: u64) -> Vec<Arc<UserKey>> {
+        let Some(next) = version.checked_add(1) else { return Vec::new() };
+        self.order.range(next..).filter_map(|(_, at)| Some(Arc::clone(&self.rows.get(*at)?.key))).collect()
+    }
+
+    /// Gives the user an endpoint.
+    pub(super) fn give(&mut self, at: usize, endpoint: usize) {
+        if let Some(row) = self.rows.get_mut(at) {
+            row.endpoints.push(endpoint);
+        }
+    }
+
+    /// Takes an endpoint from the user.
+    pub(super) fn deprive(&mut self, at: usize, endpoint: usize) {
+        if let Some(row) = self.rows.get_mut(at) {
+            row.endpoints.retain(|other| *other != endpoint);
+        }
+    }
+
+    /// Tells of a change.
+    pub(super) fn tell(&self, at: usize, time: Timestamp, change: Change, out: &mut Changes) {
+        if let Some(row) = self.rows.get(at) {
+            out.push((Arc::clone(&row.key), time, change));
+        }
+    }
+
+    /// Tells of a change of a registration, and keeps it in the user's history.
+    pub(super) fn note(&mut self, at: usize, time: Timestamp, change: Change, out: &mut Changes) {
+        let Some(row) = self.rows.get_mut(at) else { return };
+        row.history.truncate(HISTORY - 1);
+        row.history.push_front((time, change.clone()));
+        out.push((Arc::clone(&row.key), time, change));
+    }
+
+    /// Keeps a failure.
+    pub(super) fn fail(&mut self, at: usize, failure: Failure) -> Added {
+        let Some(row) = self.rows.get_mut(at) else { return Added::Repeat };
+        let added = row.failures.add(failure, FAILURES_PER_USER);
+        row.snapshot = None;
+        if added == Added::New {
+            self.bump(at);
+        }
+        added
+    }
+
+    /// Sets whether a terminal without SIP is active; says whether that changed anything.
+    pub(super) fn set_active(&mut self, at: usize, terminal: &str, active: bool) -> bool {
+        let Some(row) = self.rows.get_mut(at) else { return false };
+        let known = row.active.iter().position(|id| **id == *terminal);
+        match (known, active) {
+            (None, true) if row.active.len() < ACTIVE => row.active.push(terminal.into()),
+            (Some(known), false) => {
+                row.active.remove(known);
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// A contact of the user changed, but not how many there are. `visible`: pages show what changed.
+    pub(super) fn refreshed(&mut self, at: usize, visible: bool) {
+        if let Some(row) = self.rows.get_mut(at) {
+            row.snapshot = None;
+        }
+        if visible {
+            self.bump(at);
+        }
+    }
+
+    /// Derives sticker and number of calls again. `visible`: something else that pages show changed, too.
+    pub(super) fn derive(
+        &mut self,
+        at: usize,
+        endpoints: &Endpoints,
+        visible: bool,
+        time: Timestamp,
+        out: &mut Changes,
+    ) {
+        let Some(row) = self.rows.get_mut(at) else { return };
+        row.snapshot = None;
+        let tally = endpoints.tally(&row.endpoints);
+        let sticker = rule(tally, !row.active.is_empty());
+        let changed = (sticker, tally.calls) != (row.sticker, row.calls);
+        if changed {
+            out.push((Arc::clone(&row.key), time, Change::Sticker { sticker, calls: tally.calls }));
+        }
+        row.calls = tally.calls;
+        if sticker != row.sticker {
+            *self.count.of(row.sticker) -= 1;
+            *self.count.of(sticker) += 1;
+            row.sticker = sticker;
+            row.since = time;
+        }
+        if changed || visible {
+            self.bump(at);
+        }
+    }
+
+    /// Drops a user who has neither endpoint nor active terminal left, history and all.
+    pub(super) fn release(&mut self, at: usize) {
+        if !self.rows.get(at).is_some_and(|row| row.endpoints.is_empty() && row.active.is_empty()) {
+            return;
+        }
+        if let Some(row) = self.rows.remove(at) {
+            self.numbers.remove(&row.key);
+            self.order.remove(&row.version);
+            *self.count.of(row.sticker) -= 1;
+        }
+    }
+
+    /// [`Self::release`] for all users.
+    pub(super) fn sweep(&mut self) {
+        let all: Vec<usize> = self.rows.iter().map(|(at, _)| at).collect();
+        for at in all {
+            self.release(at);
+        }
+    }
+
+    /// The user as pages get it; made once per change.
+    pub(super) fn snapshot(&mut self, at: usize, endpoints: &Endpoints) -> Option<Arc<UserState>> {
+        let row = self.rows.get_mut(at)?;
+        if let Some(made) = &row.snapshot {
+            return Some(Arc::clone(made));
+        }
+        let own = || row.endpoints.iter().filter_map(|at| endpoints.get(*at));
+        let mut contacts: Vec<_> = own().flat_map(|endpoint| endpoint.contacts.iter().cloned()).collect();
+        let mut legs: Vec<_> = own().flat_map(|endpoint| endpoint.legs.iter().cloned()).collect();
+        contacts.sort_by_key(|contact| std::cmp::Reverse(contact.since));
+        legs.sort_by_key(|leg| leg.began);
+        let made = Arc::new(UserState {
+            sticker: row.sticker,
+            calls: row.calls,
+            version: row.version,
+            since: row.since,
+            contacts,
+            legs,
+            failures: row.failures.to_vec(),
+            history: row.history.iter().cloned().collect(),
+            active: row.active.clone(),
+        });
+        row.snapshot = Some(Arc::clone(&made));
+        Some(made)
+    }
+
+    fn bump(&mut self, at: usize) {
+        let Some(row) = self.rows.get_mut(at) else { return };
+        self.order.remove(&row.version);
+        self.version += 1;
+        row.version = self.version;
+        self.order.insert(self.version, at);
+    }
+}

@@ -1,0 +1,303 @@
+//! All tables together: what one event does to endpoints, contacts, legs and users. Called only by `State` under
+//! its lock; asks no time, does no I/O, tells what changed by pushing it to `out`.
+
+use std::sync::Arc;
+
+use super::calls::{self, Calls, Step};
+use super::endpoints::Endpoints;
+use super::failures::{Added, FAILURES_UNOWNED, Failures, failure};
+use super::registrations::{Bind, Reach, Registrations};
+use super::snapshot::{Changes, Failure, Totals, UserState};
+use super::sticker::Users;
+use crate::clock::Timestamp;
+use crate::event::{
+    Call, CallPhase, Change, EndpointKey, FailureCause, Registration, RegistrationStep, UserKey,
+};
+
+/// Everything that is happening now.
+#[derive(Default)]
+pub(super) struct Tables {
+    pub(super) endpoints: Endpoints,
+    pub(super) users: Users,
+    pub(super) registrations: Registrations,
+    calls: Calls,
+    /// Failures of endpoints that nobody owns.
+    pub(super) strays: Failures,
+    pub(super) assignment: u64,
+    totals: Totals,
+}
+
+/// The time of an event: the PBX's word, unless it gave none or one that is still to come.
+fn moment(told: Timestamp, now: Timestamp) -> Timestamp {
+    if told.0 <= 0 || told > now { now } else { told }
+}
+
+impl Tables {
+    pub(super) fn registration(&mut self, event: &Registration, now: Timestamp, out: &mut Changes) {
+        self.totals.events += 1;
+        let time = moment(event.time, now);
+        let done = match event.step {
+            RegistrationStep::Registered => self.bind(event, (time, now), out),
+            RegistrationStep::Unregistered => self.unbind(event, false, (time, now), out),
+            RegistrationStep::Expired => self.unbind(event, true, (time, now), out),
+            RegistrationStep::Reachable => self.reach(event, true, (time, now), out),
+            RegistrationStep::Unreachable => self.reach(event, false, (time, now), out),
+            RegistrationStep::Failed(cause) => self.fail(event, cause, time, out),
+        };
+        if !done {
+            self.totals.ignored += 1;
+        }
+    }
+
+    fn bind(&mut self, event: &Registration, at: (Timestamp, Timestamp), out: &mut Changes) -> bool {
+        if event.key.endpoint.is_empty() {
+            return false;
+        }
+        let slot = self.find_or_add(&event.key);
+        let Some(endpoint) = self.endpoints.get_mut(slot) else { return false };
+        let owner = endpoint.owner;
+        let place = (slot, &endpoint.key, owner.is_some());
+        match self.registrations.bind(&mut endpoint.contacts, place, event, at) {
+            Bind::Late => {
+                self.endpoints.settle(slot, false);
+                return false;
+            }
+            Bind::Again { visible } => {
+                if let Some(owner) = owner {
+                    self.users.refreshed(owner, visible);
+                }
+            }
+            Bind::New { told, out: pushed_out } => {
+                if let Some(contact) = pushed_out {
+                    self.totals.contacts_dropped += 1;
+                    let gone = Change::Unregistered { contact, expired: false };
+                    self.note(owner, at.0, gone, out);
+                }
+                self.note(owner, at.0, told, out);
+                self.after(slot, owner, true, at.0, out);
+            }
+        }
+        true
+    }
+
+    fn unbind(
+        &mut self,
+        event: &Registration,
+        expired: bool,
+        at: (Timestamp, Timestamp),
+        out: &mut Changes,
+    ) -> bool {
+        let Some(slot) = self.endpoints.find(&event.key) else { return false };
+        let Some(endpoint) = self.endpoints.get_mut(slot) else { return false };
+        let owner = endpoint.owner;
+        let Some(contact) = self.registrations.unbind(&mut endpoint.contacts, event, at) else {
+            return false;
+        };
+        self.note(owner, at.0, Change::Unregistered { contact, expired }, out);
+        self.after(slot, owner, false, at.0, out);
+        true
+    }
+
+    fn reach(
+        &mut self,
+        event: &Registration,
+        reachable: bool,
+        at: (Timestamp, Timestamp),
+        out: &mut Changes,
+    ) -> bool {
+        let Some(slot) = self.endpoints.find(&event.key) else { return false };
+        let Some(endpoint) = self.endpoints.get_mut(slot) else { return false };
+        let owner = endpoint.owner;
+        match Registrations::reach(&mut endpoint.contacts, event, reachable, at) {
+            Reach::Ignored => return false,
+            Reach::Same => {
+                if let Some(owner) = owner {
+                    self.users.refreshed(owner, false);
+                }
+            }
+            Reach::Changed(change) => {
+                self.note(owner, at.0, change, out);
+                if let Some(owner) = owner {
+                    self.users.refreshed(owner, true);
+                }
+            }
+        }
+        true
+    }
+
+    fn fail(
+        &mut self,
+        event: &Registration,
+        cause: FailureCause,
+        time: Timestamp,
+        out: &mut Changes,
+    ) -> bool {
+        self.totals.failures += 1;
+        let known = self.endpoints.find(&event.key).and_then(|slot| self.endpoints.get(slot));
+        let Some((owner, key)) = known.and_then(|row| Some((row.owner?, Arc::clone(&row.key)))) else {
+            let stray = failure(event, cause, Arc::new(event.key.clone()), time);
+            return self.strays.add(stray, FAILURES_UNOWNED) != Added::Repeat;
+        };
+        let failure = failure(event, cause, key, time);
+        let (far, call_id, detail) = (failure.far, Arc::clone(&failure.call_id), Arc::clone(&failure.detail));
+        if self.users.fail(owner, failure) == Added::Repeat {
+            return false;
+        }
+        self.users.tell(owner, time, Change::Failed { cause, far, call_id, detail }, out);
+        true
+    }
+
+    pub(super) fn call(&mut self, event: &Call, now: Timestamp, out: &mut Changes) {
+        self.totals.events += 1;
+        if !self.step(event, moment(event.time, now), now, out) {
+            self.totals.ignored += 1;
+        }
+    }
+
+    fn step(&mut self, event: &Call, time: Timestamp, now: Timestamp, out: &mut Changes) -> bool {
+        let known = self.calls.place(&event.leg);
+        let somewhere = !event.key.endpoint.is_empty();
+        if event.leg.is_empty() || (known.is_none() && !somewhere) {
+            return false;
+        }
+        if event.phase == CallPhase::Ended {
+            self.calls.remember(&event.leg);
+            return known.is_some_and(|slot| self.end(slot, event, time, out));
+        }
+        let Some(slot) = known else {
+            if self.calls.has_ended(&event.leg) {
+                return false;
+            }
+            let slot = self.find_or_add(&event.key);
+            return self.begin(slot, event, time, out);
+        };
+        // a reload may have moved the endpoint to another company while the call lasts
+        if somewhere && self.endpoints.get(slot).is_some_and(|endpoint| *endpoint.key != event.key) {
+            self.leave(slot, &event.leg, time, out);
+            let slot = self.find_or_add(&event.key);
+            return self.begin(slot, event, time, out);
+        }
+        let Some(endpoint) = self.endpoints.get_mut(slot) else { return false };
+        let owner = endpoint.owner;
+        match self.calls.update(&mut endpoint.legs, event, (time, now)) {
+            Step::Late => return false,
+            Step::Same { visible: false } => {}
+            Step::Same { visible: true } => self.after(slot, owner, true, time, out),
+            Step::Phase(change) => {
+                self.tell(owner, time, change, out);
+                self.after(slot, owner, true, time, out);
+            }
+        }
+        true
+    }
+
+    fn begin(&mut self, slot: usize, event: &Call, time: Timestamp, out: &mut Changes) -> bool {
+        let Some(endpoint) = self.endpoints.get_mut(slot) else { return false };
+        let owner = endpoint.owner;
+        let leg = calls::first(event, &endpoint.key, time);
+        let change = calls::told(&leg, leg.phase, event.cause);
+        if self.calls.add(&mut endpoint.legs, slot, leg) {
+            self.totals.legs_dropped += 1;
+        }
+        self.tell(owner, time, change, out);
+        self.after(slot, owner, true, time, out);
+        true
+    }
+
+    fn end(&mut self, slot: usize, event: &Call, time: Timestamp, out: &mut Changes) -> bool {
+        let Some(endpoint) = self.endpoints.get_mut(slot) else { return false };
+        let owner = endpoint.owner;
+        let Some(change) = self.calls.end(&mut endpoint.legs, event) else { return false };
+        self.tell(owner, time, change, out);
+        self.after(slot, owner, false, time, out);
+        true
+    }
+
+    fn leave(&mut self, slot: usize, leg: &str, time: Timestamp, out: &mut Changes) {
+        let Some(endpoint) = self.endpoints.get_mut(slot) else { return };
+        let owner = endpoint.owner;
+        self.calls.take(&mut endpoint.legs, leg);
+        self.after(slot, owner, false, time, out);
+    }
+
+    /// Removes the contacts that ran out, at most `most` of them looked at; says whether there may be more.
+    pub(super) fn expire(&mut self, now: Timestamp, most: usize, out: &mut Changes) -> bool {
+        for _ in 0..most {
+            let Some((slot, id)) = self.registrations.due(now) else { return false };
+            let Some(endpoint) = self.endpoints.get_mut(slot) else { continue };
+            let owner = endpoint.owner;
+            let gone = self.registrations.expire(&mut endpoint.contacts, (slot, id), now);
+            if let Some(contact) = gone {
+                let change = Change::Unregistered { contact, expired: true };
+                self.note(owner, now, change, out);
+                self.after(slot, owner, false, now, out);
+            }
+        }
+        true
+    }
+
+    pub(super) fn user(&mut self, key: &UserKey) -> Option<Arc<UserState>> {
+        let at = self.users.find(key)?;
+        self.users.snapshot(at, &self.endpoints)
+    }
+
+    pub(super) fn stray_failures(&self) -> Vec<Failure> {
+        self.strays.to_vec()
+    }
+
+    pub(super) fn totals(&self) -> Totals {
+        Totals {
+            free: self.users.count.free,
+            offline: self.users.count.offline,
+            ringing: self.users.count.ringing,
+            busy: self.users.count.busy,
+            calls: self.calls.calls(),
+            legs: self.calls.legs(),
+            registrations: self.endpoints.sums.registrations,
+            endpoints: self.endpoints.owned(),
+            unowned_endpoints: self.endpoints.unowned(),
+            unowned_registrations: self.endpoints.sums.unowned_registrations,
+            unowned_legs: self.endpoints.sums.unowned_legs,
+            unowned_failures: self.strays.len(),
+            ended_legs: self.calls.ended(),
+            version: self.users.version(),
+            ..self.totals
+        }
+    }
+
+    /// Lets go what nobody owns until the rest is within the limit.
+    pub(super) fn enforce(&mut self) {
+        while let Some(slot) = self.endpoints.too_many() {
+            let Some(endpoint) = self.endpoints.get_mut(slot) else { return };
+            self.registrations.forget(std::mem::take(&mut endpoint.contacts));
+            self.calls.forget(std::mem::take(&mut endpoint.legs));
+            self.endpoints.settle(slot, false);
+            self.totals.unowned_dropped += 1;
+        }
+    }
+
+    fn find_or_add(&mut self, key: &EndpointKey) -> usize {
+        self.endpoints.find(key).unwrap_or_else(|| self.endpoints.add(Arc::new(key.clone())))
+    }
+
+    fn note(&mut self, owner: Option<usize>, time: Timestamp, change: Change, out: &mut Changes) {
+        if let Some(owner) = owner {
+            self.users.note(owner, time, change, out);
+        }
+    }
+
+    fn tell(&self, owner: Option<usize>, time: Timestamp, change: Change, out: &mut Changes) {
+        if let Some(owner) = owner {
+            self.users.tell(owner, time, change, out);
+        }
+    }
+
+    /// What follows from a change of an endpoint's contacts or legs.
+    fn after(&mut self, slot: usize, owner: Option<usize>, fresh: bool, time: Timestamp, out: &mut Changes) {
+        self.endpoints.settle(slot, fresh);
+        match owner {
+            Some(owner) => self.users.derive(owner, &self.endpoints, true, time, out),
+            None => self.enforce(),
+        }
+    }
+}
