@@ -9,11 +9,14 @@ use rsipstack::platform::CancellationToken;
 use tokio::task::JoinSet;
 
 use crate::chance;
+use crate::device::Device;
 use crate::directory::{Directory, Mood};
 use crate::phone::{Phone, Plan, Setup};
 
 /// What phones register for; they come back in half the time.
 const REGISTERED_SECONDS: u32 = 120;
+/// Handsets that register through one DECT base.
+const HANDSETS: usize = 6;
 /// How long the phones may take to leave.
 const LEAVE: Duration = Duration::from_secs(4);
 
@@ -35,22 +38,23 @@ impl Crowd {
         pbx: std::net::SocketAddr,
         pace: f64,
     ) -> Result<Arc<Self>, String> {
-        let mut phones = Vec::new();
+        let mut phones: Vec<Arc<Phone>> = Vec::new();
+        let mut base: Option<Arc<Device>> = None;
         let (mut numbers, mut mute): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
         for phone in &directory.phones {
             let password = match (phone.mood, passwords.get(&phone.endpoint)) {
                 (Mood::WrongPassword, _) | (_, None) => "wrong".to_owned(),
                 (_, Some(password)) => password.clone(),
             };
-            let setup = Setup {
-                account: &phone.endpoint,
-                password,
-                user_agent: phone.user_agent,
-                mood: phone.mood,
-                pbx,
-                pace,
+            let setup = Setup { account: &phone.endpoint, password, mood: phone.mood, pbx, pace };
+            let device = match base.clone().filter(|base| phone.on_base && base.accounts() < HANDSETS) {
+                Some(device) => device,
+                None => Device::new(phone.user_agent).await?,
             };
-            phones.push(Phone::new(setup).await?);
+            if phone.on_base {
+                base = Some(Arc::clone(&device));
+            }
+            phones.push(Phone::new(device, setup));
             let number = phone.endpoint.split('-').next().unwrap_or_default().to_owned();
             let list = if phone.mood == Mood::Usual { &mut numbers } else { &mut mute };
             if !list.contains(&number) {
@@ -124,10 +128,12 @@ impl Crowd {
     async fn make_calls(self: Arc<Self>) {
         let mut calls = JoinSet::new();
         let mut round = 0_usize;
+        // more phones, more calls
+        let busy = self.pace * f64::from(u32::try_from(self.phones.len() / 24).unwrap_or(1).max(1));
         // the first registrations
         let mut pause = Duration::from_millis(1200);
         while self.pause(pause).await {
-            pause = chance::time(0.6..=2.4, self.pace);
+            pause = chance::time(0.6..=2.4, busy);
             while calls.try_join_next().is_some() {}
             let in_call = self.phones.iter().filter(|phone| phone.in_call()).count();
             if in_call * 2 > self.phones.len() {

@@ -54,6 +54,8 @@ pub(crate) enum Mood {
 pub(crate) struct Phone {
     pub(crate) endpoint: String,
     pub(crate) user_agent: &'static str,
+    /// A handset of the base that all such handsets share.
+    pub(crate) on_base: bool,
     pub(crate) mood: Mood,
 }
 
@@ -156,6 +158,7 @@ impl Directory {
         let user = person.extension.clone();
         let n = self.told.len();
         match role {
+            Role::One(Mood::WrongPassword) => self.device(&user, "1", &user, 1, Mood::WrongPassword, phones),
             Role::One(mood) => self.device(&user, "1", &user, n, mood, phones),
             Role::Two => {
                 self.device(&user, "desk", &user, n, Mood::Usual, phones);
@@ -187,7 +190,8 @@ impl Directory {
         self.declare(user, id, model.kind, endpoint, model.description);
         if self.phones.len() < phones {
             let user_agent = model.user_agent;
-            self.phones.push(Phone { endpoint: endpoint.to_owned(), user_agent, mood });
+            let on_base = user_agent.starts_with("N870");
+            self.phones.push(Phone { endpoint: endpoint.to_owned(), user_agent, on_base, mood });
         }
     }
 

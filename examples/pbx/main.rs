@@ -8,6 +8,7 @@ mod chance;
 mod crowd;
 mod data;
 mod desk;
+mod device;
 mod digest;
 mod directory;
 mod names;

@@ -1,30 +1,24 @@
-//! One simulated phone: a SIP user agent with its own UDP socket, User-Agent and account. It registers, rings, answers,
-//! calls and hangs up like a real one. Knows nothing of the PBX but its address; driven by `crowd.rs`.
+//! One simulated phone, or one handset of a DECT base: an account on a device. It registers, rings, answers, calls and
+//! hangs up like a real one. Knows nothing of the PBX but its address; driven by `crowd.rs`.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use rsipstack::EndpointBuilder;
 use rsipstack::dialog::authenticate::Credential;
 use rsipstack::dialog::dialog::{DialogState, DialogStateReceiver};
-use rsipstack::dialog::dialog_layer::DialogLayer;
 use rsipstack::dialog::invitation::InviteOption;
 use rsipstack::dialog::invite_dialog::InviteDialog;
 use rsipstack::dialog::registration::Registration;
 use rsipstack::platform::CancellationToken;
-use rsipstack::sip::prelude::*;
-use rsipstack::sip::{Auth, ContentType, Header, Method, Scheme, StatusCode, Uri};
-use rsipstack::transaction::TransactionReceiver;
-use rsipstack::transaction::endpoint::Endpoint;
+use rsipstack::sip::{Auth, ContentType, Header, Scheme, StatusCode, Uri};
 use rsipstack::transaction::transaction::Transaction;
-use rsipstack::transport::TransportLayer;
-use rsipstack::transport::udp::UdpConnection;
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
 use crate::chance;
+use crate::device::Device;
 use crate::directory::Mood;
 use crate::sdp;
 
@@ -37,22 +31,18 @@ pub(crate) struct Phone {
     password: String,
     pbx: SocketAddr,
     pace: f64,
-    endpoint: Endpoint,
-    layer: Arc<DialogLayer>,
-    address: SocketAddr,
+    device: Arc<Device>,
     registration: Mutex<Registration>,
     registered: AtomicBool,
     calls: AtomicUsize,
     /// Ends the phone's calls.
     pub(crate) quit: CancellationToken,
-    stop: CancellationToken,
 }
 
 /// What a phone is made with.
 pub(crate) struct Setup<'a> {
     pub(crate) account: &'a str,
     pub(crate) password: String,
-    pub(crate) user_agent: &'a str,
     pub(crate) mood: Mood,
     pub(crate) pbx: SocketAddr,
     pub(crate) pace: f64,
@@ -69,44 +59,24 @@ pub(crate) struct Plan {
 }
 
 impl Phone {
-    /// Opens the phone's socket and starts to serve it.
-    pub(crate) async fn new(setup: Setup<'_>) -> Result<Arc<Self>, String> {
-        let failed = |e: rsipstack::Error| format!("a simulated phone can't be started: {e}");
-        let stop = CancellationToken::new();
-        let transport = TransportLayer::new(stop.clone());
-        let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let connection =
-            UdpConnection::create_connection(any, None, Some(stop.clone())).await.map_err(failed)?;
-        let address = connection.get_addr().get_socketaddr().map_err(failed)?;
-        transport.add_transport(connection.into());
-        let endpoint = EndpointBuilder::new()
-            .with_user_agent(setup.user_agent)
-            .with_cancel_token(stop.clone())
-            .with_transport_layer(transport)
-            .build();
-        let incoming = endpoint.incoming_transactions().map_err(failed)?;
-        let layer = Arc::new(DialogLayer::new(Arc::clone(&endpoint.inner)));
+    /// A phone on `device`, which serves it from now on.
+    pub(crate) fn new(device: Arc<Device>, setup: Setup<'_>) -> Arc<Self> {
         let credential = credential(setup.account, &setup.password);
-        let registration = Mutex::new(Registration::new(Arc::clone(&endpoint.inner), Some(credential)));
+        let registration = Registration::new(Arc::clone(&device.endpoint.inner), Some(credential));
         let phone = Arc::new(Self {
             account: setup.account.to_owned(),
             mood: setup.mood,
             password: setup.password,
             pbx: setup.pbx,
             pace: setup.pace,
-            endpoint,
-            layer,
-            address,
-            registration,
+            device,
+            registration: Mutex::new(registration),
             registered: AtomicBool::new(false),
             calls: AtomicUsize::new(0),
             quit: CancellationToken::new(),
-            stop,
         });
-        let inner = Arc::clone(&phone.endpoint.inner);
-        tokio::spawn(async move { inner.serve().await });
-        tokio::spawn(Arc::clone(&phone).serve(incoming));
-        Ok(phone)
+        phone.device.add(&phone);
+        phone
     }
 
     /// Registers for `seconds`; 0 unregisters. The PBX's status.
@@ -131,16 +101,17 @@ impl Phone {
     /// Calls `number` and lives through the call. The last status: 200 if it was answered.
     pub(crate) async fn call(&self, number: &str, plan: Plan) -> Result<u16, String> {
         let _busy = Busy::new(&self.calls);
-        let (states, mut events) = self.layer.new_dialog_state_channel();
+        let (states, mut events) = self.device.layer.new_dialog_state_channel();
         let option = InviteOption {
             caller: self.uri(&self.account, self.pbx),
             callee: self.uri(number, self.pbx),
-            contact: self.uri(&self.account, self.address),
+            contact: self.uri(&self.account, self.device.address),
             offer: Some(sdp::offer(&self.account, 1, false)),
             credential: Some(credential(&self.account, &self.password)),
             ..InviteOption::default()
         };
-        let (dialog, mut answer) = self.layer.do_invite_async(option, states).map_err(|e| e.to_string())?;
+        let (dialog, mut answer) =
+            self.device.layer.do_invite_async(option, states).map_err(|e| e.to_string())?;
         let answered = tokio::select! {
             answer = &mut answer => answer,
             () = self.quit_or(plan.patience) => {
@@ -157,11 +128,11 @@ impl Phone {
         if status == 200 && !dialog.state().is_terminated() {
             self.talk(&dialog, &mut events, plan).await;
         }
-        self.layer.remove_dialog(&dialog.id());
+        self.device.layer.remove_dialog(&dialog.id());
         Ok(status)
     }
 
-    /// Leaves the PBX: ends its calls, unregisters, closes the socket.
+    /// Leaves the PBX: ends its calls, unregisters, switches off.
     pub(crate) async fn leave(&self, wait: Duration) {
         self.quit.cancel();
         let leave = async {
@@ -173,7 +144,7 @@ impl Phone {
             }
         };
         let _ = tokio::time::timeout(wait, leave).await;
-        self.stop.cancel();
+        self.device.remove(&self.account);
     }
 
     /// `time`, or less when the phone leaves.
@@ -224,37 +195,15 @@ impl Phone {
         }
     }
 
-    async fn serve(self: Arc<Self>, mut incoming: TransactionReceiver) {
-        while let Some(tx) = incoming.recv().await {
-            let phone = Arc::clone(&self);
-            tokio::spawn(async move {
-                let _ = phone.request(tx).await;
-            });
-        }
-    }
-
-    async fn request(self: Arc<Self>, mut tx: Transaction) -> rsipstack::Result<()> {
-        let in_dialog = tx.original.to_header()?.tag()?.is_some();
-        match tx.original.method {
-            Method::Ack => Ok(()),
-            Method::Invite if !in_dialog => self.called(tx).await,
-            Method::Options if !in_dialog => tx.reply(StatusCode::OK).await,
-            _ if in_dialog => match self.layer.match_dialog(&tx) {
-                Some(mut dialog) => dialog.handle(&mut tx).await,
-                None => tx.reply(StatusCode::CallTransactionDoesNotExist).await,
-            },
-            _ => tx.reply(StatusCode::MethodNotAllowed).await,
-        }
-    }
-
-    async fn called(self: Arc<Self>, mut tx: Transaction) -> rsipstack::Result<()> {
+    /// Rings for an INVITE and lives through the call.
+    pub(crate) async fn called(&self, mut tx: Transaction) -> rsipstack::Result<()> {
         if self.mood == Mood::Refuses || self.calls.load(Ordering::Relaxed) >= MOST_CALLS {
             return tx.reply(StatusCode::BusyHere).await;
         }
         let _busy = Busy::new(&self.calls);
-        let (states, mut events) = self.layer.new_dialog_state_channel();
-        let contact = Some(self.uri(&self.account, self.address));
-        let dialog = self.layer.get_or_create_server_invite(&tx, states, None, contact)?;
+        let (states, mut events) = self.device.layer.new_dialog_state_channel();
+        let contact = Some(self.uri(&self.account, self.device.address));
+        let dialog = self.device.layer.get_or_create_server_invite(&tx, states, None, contact)?;
         let mut server = dialog.clone();
         let transaction: JoinHandle<_> = tokio::spawn(async move { server.handle(&mut tx).await });
         dialog.ringing(None, None)?;
@@ -274,7 +223,7 @@ impl Phone {
             }
         }
         let _ = tokio::time::timeout(Duration::from_secs(2), transaction).await;
-        self.layer.remove_dialog(&dialog.id());
+        self.device.layer.remove_dialog(&dialog.id());
         Ok(())
     }
 
