@@ -25,6 +25,9 @@ use crate::told::{CallTold, Phase};
 const RING: Duration = Duration::from_secs(45);
 const CLEAR: Duration = Duration::from_secs(8);
 
+/// Q.850: non-selected user clearing. Another phone answered.
+const ELSEWHERE: u32 = 26;
+
 /// One leg of a call.
 struct Leg {
     id: String,
@@ -265,7 +268,9 @@ impl Call {
         if leg.phase == Some(Phase::Ended) {
             return;
         }
-        leg.tell(&self.switch, &linked, Phase::Ended, cause_of(status));
+        let elsewhere = self.answered.as_deref().is_some_and(|answered| answered != call_id);
+        let cause = if elsewhere { ELSEWHERE } else { cause_of(status) };
+        leg.tell(&self.switch, &linked, Phase::Ended, cause);
         if self.answered.as_deref() == Some(call_id) {
             self.ending = true;
             end(&self.caller.dialog);
