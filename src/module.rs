@@ -109,7 +109,11 @@ impl Module {
         });
         let site = site::Site::start(crate::web::app(query.clone()), config.listener)?;
         let threads = vec![thread::drain(&core)?, thread::seal(&core)?];
-        tracing::info!("open: {} users, data in {}", core.directory.users(None).len(), config.data_dir.display());
+        tracing::info!(
+            "open: {} users, data in {}",
+            core.directory.users(None).len(),
+            config.data_dir.display()
+        );
         Ok(Self { core, query, config_path: config_path.to_owned(), site, threads: Mutex::new(threads) })
     }
 

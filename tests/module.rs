@@ -214,7 +214,9 @@ fn packets_stand_under_their_user_alone_and_survive_a_restart() {
     push(&module, 5062, "", &message("acme-101", "reg-acme-101", secret));
     push(&module, 5070, "", &message("101", "reg-101", ""));
     push(&module, 5070, "101", &message("whoever", "named-by-the-pbx", ""));
-    wait("three packets", || packets(module.query(), &anna()).len() + packets(module.query(), &bob()).len() == 3);
+    wait("three packets", || {
+        packets(module.query(), &anna()).len() + packets(module.query(), &bob()).len() == 3
+    });
     let calls = |module: &Module, key: &UserKey| {
         let mut ids: Vec<String> = packets(module.query(), key).into_iter().map(|p| p.call_id).collect();
         ids.sort();

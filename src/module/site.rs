@@ -74,7 +74,9 @@ impl Site {
         let mut bound = None;
         if let Some(address) = listener {
             let refused = |e: std::io::Error| {
-                Error::Invalid(format!("listener.address {address}: {e}; write another address, or free this one"))
+                Error::Invalid(format!(
+                    "listener.address {address}: {e}; write another address, or free this one"
+                ))
             };
             let socket = runtime.block_on(TcpListener::bind(address)).map_err(refused)?;
             bound = Some(socket.local_addr().map_err(refused)?);
@@ -91,7 +93,9 @@ impl Site {
     pub(super) fn answer(&self, request: Request) -> Reply {
         let built = match build(request) {
             Ok(built) => built,
-            Err(error) => return plain(400, &format!("This is not a request that the pages take: {error}\n")),
+            Err(error) => {
+                return plain(400, &format!("This is not a request that the pages take: {error}\n"));
+            }
         };
         if *self.stop.borrow() {
             return plain(503, "User Monitoring is being stopped.\n");
@@ -107,9 +111,15 @@ impl Site {
                 let header = |(name, value): (&axum::http::HeaderName, &axum::http::HeaderValue)| {
                     (name.as_str().to_owned(), value.as_bytes().to_vec())
                 };
-                Reply { status: head.status.as_u16(), headers: head.headers.iter().map(header).collect(), body }
+                Reply {
+                    status: head.status.as_u16(),
+                    headers: head.headers.iter().map(header).collect(),
+                    body,
+                }
             }
-            Err(RecvTimeoutError::Timeout) => plain(503, "User Monitoring did not answer in time; try again.\n"),
+            Err(RecvTimeoutError::Timeout) => {
+                plain(503, "User Monitoring did not answer in time; try again.\n")
+            }
             Err(RecvTimeoutError::Disconnected) => {
                 plain(500, "User Monitoring failed at this page; the PBX's log says where.\n")
             }
@@ -120,17 +130,21 @@ impl Site {
     pub(super) fn stop(&self, until: Instant) {
         self.stop.send_replace(true);
         if let Some(runtime) = self.runtime.lock().take() {
-            runtime.shutdown_timeout(until.saturating_duration_since(Instant::now()).min(Duration::from_secs(2)));
+            runtime.shutdown_timeout(
+                until.saturating_duration_since(Instant::now()).min(Duration::from_secs(2)),
+            );
         }
     }
 }
 
 fn build(request: Request) -> Result<axum::http::Request<Body>, axum::http::Error> {
-    let mut builder = axum::http::Request::builder().method(request.method.as_str()).uri(request.target.as_str());
+    let mut builder =
+        axum::http::Request::builder().method(request.method.as_str()).uri(request.target.as_str());
     for (name, value) in &request.headers {
         builder = builder.header(name.as_str(), value.as_slice());
     }
-    builder = builder.extension(Mount(request.mount)).extension(Far(request.far)).extension(Secure(request.secure));
+    builder =
+        builder.extension(Mount(request.mount)).extension(Far(request.far)).extension(Secure(request.secure));
     if let Some(login) = request.login {
         builder = builder.extension(login);
     }

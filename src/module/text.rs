@@ -28,7 +28,8 @@ pub(super) fn status(query: &Query) -> String {
 
 /// One line a user: company, extension, name, sticker with the number of calls, terminals online.
 pub(super) fn users(query: &Query) -> String {
-    let mut text = format!("{:<16}{:<12}{:<28}{:<12}terminals online\n", "company", "extension", "name", "sticker");
+    let mut text =
+        format!("{:<16}{:<12}{:<28}{:<12}terminals online\n", "company", "extension", "name", "sticker");
     for company in query.companies() {
         let Some(wall) = query.wall(&company.id) else { continue };
         for row in wall.rows {

@@ -8,6 +8,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use crate::capture::Dropped;
 use crate::capture::attribute::Certainty;
 use crate::capture::drain::{Caught, Drain};
 use crate::clock::Timestamp;
@@ -142,7 +143,7 @@ fn record(caught: Caught<'_>) -> Record {
         }
         Caught::Change { user, time, change } => (user, time, Payload::Change(change)),
         Caught::Quality { user, quality } => (user, quality.time, Payload::Quality(quality)),
-        Caught::Dropped { from, to, packets } => {
+        Caught::Dropped(Dropped { from, to, packets }) => {
             let gap = Gap { from, to, packets, cause: GapCause::QueueFull };
             (Arc::new(UserKey::default()), to, Payload::Gap(gap))
         }

@@ -5,16 +5,17 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
+use crate::capture::message::{Scan, scan};
 use crate::clock::Timestamp;
 use crate::directory::User;
-use crate::capture::message::{Scan, scan};
 use crate::error::Result;
 use crate::event::{Direction, DumpDetail, Transport, UserKey};
 use crate::query::words::{change_words, gap_words};
 use crate::query::{Query, Viewer};
 use crate::store::record::{Attribution, Packet, Payload, Record};
-use crate::store::{Kinds, Range};
+use crate::store::{Kinds, Query as Range};
 
 /// A record's place in a user's history; as text `microseconds-seq`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -118,6 +119,8 @@ pub struct PacketDetail {
     pub older: Option<Cursor>,
 }
 
+const ONLY_PACKETS: Kinds = Kinds { packets: true, changes: false, gaps: false, quality: false };
+
 impl Query {
     /// A page of at most `limit` lines of a user's history, newest first, older than `before`. Audited as a reading
     /// of the user's packets. `None` where there is no such user.
@@ -157,8 +160,8 @@ impl Query {
         let Some(user) = self.user(user) else { return Ok(None) };
         let Some(record) = self.0.store.get(&user.key, at.time, at.seq)? else { return Ok(None) };
         self.audit(viewer, purpose, &user.key.company, &user.key.user, &at.to_string())?;
-        let older = self.read(&user.key, Some(at), 1, Kinds::PACKETS)?;
-        let newer = self.0.store.next_packet(&user.key, at.time, at.seq)?;
+        let older = self.read(&user.key, Some(at), 1, ONLY_PACKETS)?;
+        let newer = self.newer(&user.key, at)?;
         let proven = self.proven(&user.key, std::slice::from_ref(&record));
         let Payload::Packet(packet) = record.payload else { return Ok(None) };
         Ok(Some(PacketDetail {
@@ -166,12 +169,18 @@ impl Query {
             line: line(at, &packet, &proven),
             headers: headers(&packet.bytes),
             raw: packet.bytes.into_vec(),
-            newer: newer.as_ref().map(cursor),
+            newer,
             older: older.first().map(cursor),
         }))
     }
 
-    fn read(&self, user: &UserKey, before: Option<Cursor>, limit: usize, kinds: Kinds) -> Result<Vec<Record>> {
+    fn read(
+        &self,
+        user: &UserKey,
+        before: Option<Cursor>,
+        limit: usize,
+        kinds: Kinds,
+    ) -> Result<Vec<Record>> {
         self.0.store.read(&Range {
             user,
             from: Timestamp::MIN,
@@ -182,13 +191,35 @@ impl Query {
         })
     }
 
+    /// The next newer packet, looked for in ever longer stretches: most often it is seconds away.
+    fn newer(&self, user: &UserKey, at: Cursor) -> Result<Option<Cursor>> {
+        for seconds in [60, 3_600, u64::MAX / 1_000_000] {
+            let to = at.time.plus(Duration::from_secs(seconds));
+            let records = self.0.store.read(&Range {
+                user,
+                from: at.time,
+                to,
+                before: None,
+                limit: usize::MAX,
+                kinds: ONLY_PACKETS,
+            })?;
+            let next = records.iter().map(cursor).filter(|c| *c > at).min();
+            if next.is_some() {
+                return Ok(next);
+            }
+        }
+        Ok(None)
+    }
+
     /// Call-IDs that are proven to be the user's: by a packet among `records`, or by what is registered now.
     fn proven(&self, user: &UserKey, records: &[Record]) -> HashSet<Vec<u8>> {
         let state = self.0.state.user(user);
         let from_state = state.contacts.iter().map(|c| c.call_id.as_bytes().to_vec());
         let from_calls = state.legs.iter().map(|l| l.call_id.as_bytes().to_vec());
         let from_records = records.iter().filter_map(|record| match &record.payload {
-            Payload::Packet(p) if p.attribution == Attribution::Proven => Some(scan(&p.bytes).call_id.to_vec()),
+            Payload::Packet(p) if p.attribution == Attribution::Proven => {
+                Some(scan(&p.bytes).call_id.to_vec())
+            }
             _ => None,
         });
         let mut proven: HashSet<Vec<u8>> = from_state.chain(from_calls).chain(from_records).collect();
@@ -223,9 +254,9 @@ fn line(at: Cursor, packet: &Packet, proven: &HashSet<Vec<u8>>) -> PacketLine {
         local: packet.local,
         far: packet.far,
         start_line: text(scan.start_line),
-        method: scan.method.map(text),
+        method: Some(text(scan.method)).filter(|method| !method.is_empty()),
         status: scan.status,
-        cseq: text(scan.cseq),
+        cseq: scan.cseq.map_or_else(String::new, |number| format!("{number} {}", text(scan.cseq_method))),
         call_id: text(scan.call_id),
         from_user: text(scan.from_user),
         to_user: text(scan.to_user),

@@ -221,7 +221,9 @@ impl Query {
     pub fn remove_administrator(&self, viewer: &Viewer, name: &str) -> Result<()> {
         self.super_admin(viewer)?;
         if &*viewer.person == name {
-            return Err(Error::Invalid("this is your own account; another super-admin can remove it".to_owned()));
+            return Err(Error::Invalid(
+                "this is your own account; another super-admin can remove it".to_owned(),
+            ));
         }
         self.audit(viewer, "remove-administrator", "", name, "")?;
         self.0.settings.remove_administrator(name)

@@ -13,7 +13,7 @@ use crate::query::wall::{CallView, TerminalView, call};
 use crate::query::words::{cause_words, change_words};
 use crate::state::{Contact, Failure};
 use crate::store::record::Payload;
-use crate::store::{Kinds, Range};
+use crate::store::{Kinds, Query as Range};
 
 /// All that the page shows.
 #[derive(Debug, Clone)]
@@ -131,7 +131,7 @@ impl Query {
             to: Timestamp::MAX,
             before: None,
             limit: HISTORY,
-            kinds: Kinds::CHANGES,
+            kinds: Kinds { packets: false, changes: true, gaps: false, quality: false },
         })?;
         let lines = records.into_iter().filter_map(|record| match record.payload {
             Payload::Change(change) if is_registration(&change, &others) => {

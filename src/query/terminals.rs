@@ -27,8 +27,12 @@ pub(crate) fn terminals<'a>(user: &User, state: &'a UserState) -> Vec<Matched<'a
             rule(terminal, mine, &mut free);
         }
     }
-    let mut all: Vec<Matched<'a>> =
-        user.terminals.iter().zip(taken).map(|(terminal, mine)| declared(user, terminal, mine, state)).collect();
+    let mut all: Vec<Matched<'a>> = user
+        .terminals
+        .iter()
+        .zip(taken)
+        .map(|(terminal, mine)| declared(user, terminal, mine, state))
+        .collect();
     if let Some(number) = &user.mobile
         && !all.iter().any(|m| m.view.kind == Kind::Mobile)
     {

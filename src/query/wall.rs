@@ -165,13 +165,19 @@ impl Query {
                 .filter_map(|key| Some(row(&self.user(key)?, &self.0.state.user(key))))
                 .collect(),
         };
-        Some(WallUpdate { version: now, full: since.is_none(), rows, removed: Vec::new(), totals, at: self.now() })
+        Some(WallUpdate {
+            version: now,
+            full: since.is_none(),
+            rows,
+            removed: Vec::new(),
+            totals,
+            at: self.now(),
+        })
     }
 
     /// The version is read before the users, so that a change in between is sent again rather than lost.
     fn users_at(&self, company: &str) -> (String, Arc<[Arc<User>]>) {
-        let version =
-            format!("{}.{}.{}", self.run(), self.0.directory.generation(), self.0.state.version());
+        let version = format!("{}.{}.{}", self.run(), self.0.directory.generation(), self.0.state.version());
         (version, self.0.directory.users(Some(company)))
     }
 }

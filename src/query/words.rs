@@ -30,7 +30,9 @@ pub(crate) fn change_words(change: &Change) -> String {
         Change::Sticker { sticker, calls } => format!("Sticker: {} {calls}.", sticker.word()),
         Change::Registered { contact, far, transport, user_agent } => {
             let over = if *transport == Transport::Unknown { "" } else { transport.name() };
-            format!("Registered{} {over}: {contact} ({user_agent}).", place(far)).replace(" :", ":").replace(" ()", "")
+            format!("Registered{} {over}: {contact} ({user_agent}).", place(far))
+                .replace(" :", ":")
+                .replace(" ()", "")
         }
         Change::Unregistered { contact, expired: true } => format!("Registration expired: {contact}."),
         Change::Unregistered { contact, expired: false } => format!("Unregistered: {contact}."),
@@ -63,7 +65,9 @@ pub(crate) fn change_words(change: &Change) -> String {
 /// A failure's cause as a sentence for an administrator.
 pub(crate) fn cause_words(cause: FailureCause) -> &'static str {
     match cause {
-        FailureCause::WrongPassword => "Wrong password: the digest response does not match the one on the PBX.",
+        FailureCause::WrongPassword => {
+            "Wrong password: the digest response does not match the one on the PBX."
+        }
         FailureCause::UnknownUser => "Unknown user: the PBX has no such account.",
         FailureCause::Forbidden => "Forbidden: an access list of the PBX refuses this address.",
         FailureCause::Tls => "TLS failed: the secure connection was not set up.",
