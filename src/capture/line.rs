@@ -69,7 +69,8 @@ pub(super) const fn is_white(b: u8) -> bool {
 
 /// A byte of a token (RFC 3261 section 25.1).
 pub(super) const fn is_token(b: u8) -> bool {
-    b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~')
+    b.is_ascii_alphanumeric()
+        || matches!(b, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~')
 }
 
 /// Without the white space at both ends.

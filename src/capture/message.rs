@@ -86,8 +86,13 @@ fn start_line(scan: &mut Scan<'_>) {
     let line = scan.start_line;
     let first = word(line);
     if is_version(first) {
-        scan.status = number(word(trim(slice(line, first.len(), line.len())))).and_then(|n| u16::try_from(n).ok());
-    } else if line.rsplit(|&b| is_white(b)).next().is_some_and(|last| last.len() < line.len() && is_version(last)) {
+        scan.status =
+            number(word(trim(slice(line, first.len(), line.len())))).and_then(|n| u16::try_from(n).ok());
+    } else if line
+        .rsplit(|&b| is_white(b))
+        .next()
+        .is_some_and(|last| last.len() < line.len() && is_version(last))
+    {
         scan.method = first;
     }
 }
@@ -210,7 +215,10 @@ fn user_and_host(uri: &[u8]) -> (&[u8], &[u8]) {
     let end = if byte(after, 0) == b'[' {
         after.iter().position(|&b| b == b']').map_or(after.len(), |n| n + 1)
     } else {
-        after.iter().position(|&b| matches!(b, b':' | b';' | b'?' | b'/') || is_white(b)).unwrap_or(after.len())
+        after
+            .iter()
+            .position(|&b| matches!(b, b':' | b';' | b'?' | b'/') || is_white(b))
+            .unwrap_or(after.len())
     };
     (trim(user), slice(after, 0, end))
 }

@@ -30,6 +30,16 @@ const ONE_PACKET: u64 = 1 << BYTE_BITS;
 const BYTE_BITS: u32 = 40;
 const BYTE_MASK: u64 = ONE_PACKET - 1;
 
+/// A longer name of a company or endpoint counts as none.
+pub const NAME_LIMIT: usize = 1_024;
+
+/// What is copied of a packet: message, company, endpoint.
+fn kept<'a>(packet: &PacketRef<'a>) -> (&'a [u8], &'a str, &'a str) {
+    let name = |name: &'a str| if name.len() > NAME_LIMIT { "" } else { name };
+    let data = packet.data.get(..redact::MESSAGE_LIMIT).unwrap_or(packet.data);
+    (data, name(packet.company), name(packet.endpoint))
+}
+
 /// A packet as the tap holds it: the message, the company and the endpoint in one buffer.
 #[derive(Debug, Clone)]
 pub struct Owned {
@@ -51,18 +61,13 @@ pub struct Owned {
 }
 
 impl Owned {
-    /// A copy of at most [`redact::MESSAGE_LIMIT`] bytes of the message; names longer than 64 KiB count as none.
-    /// Cost: one allocation.
+    /// A copy of at most [`redact::MESSAGE_LIMIT`] bytes of the message; names longer than [`NAME_LIMIT`] count as
+    /// none. Cost: one allocation.
     pub fn copy(packet: &PacketRef<'_>) -> Self {
-        let data = packet.data.get(..redact::MESSAGE_LIMIT).unwrap_or(packet.data);
-        let (company_len, company) = match u16::try_from(packet.company.len()) {
-            Ok(length) => (length, packet.company.as_bytes()),
-            Err(_) => (0, &[][..]),
-        };
-        let endpoint = if packet.endpoint.len() > usize::from(u16::MAX) { "" } else { packet.endpoint };
+        let (data, company, endpoint) = kept(packet);
         let mut bytes = Vec::with_capacity(data.len() + company.len() + endpoint.len());
         bytes.extend_from_slice(data);
-        bytes.extend_from_slice(company);
+        bytes.extend_from_slice(company.as_bytes());
         bytes.extend_from_slice(endpoint.as_bytes());
         Self {
             time: packet.time,
@@ -72,7 +77,7 @@ impl Owned {
             far: packet.far,
             original_len: u32::try_from(packet.data.len()).unwrap_or(u32::MAX),
             kept_len: u32::try_from(data.len()).unwrap_or(0),
-            company_len,
+            company_len: u16::try_from(company.len()).unwrap_or(0),
             bytes: bytes.into_boxed_slice(),
         }
     }
@@ -95,13 +100,15 @@ impl Owned {
     /// The company that the PBX named; empty: none.
     pub fn company(&self) -> &str {
         let names = self.split().1;
-        std::str::from_utf8(names.get(..usize::from(self.company_len)).unwrap_or_default()).unwrap_or_default()
+        std::str::from_utf8(names.get(..usize::from(self.company_len)).unwrap_or_default())
+            .unwrap_or_default()
     }
 
     /// The endpoint that the PBX named; empty: none.
     pub fn endpoint(&self) -> &str {
         let names = self.split().1;
-        std::str::from_utf8(names.get(usize::from(self.company_len)..).unwrap_or_default()).unwrap_or_default()
+        std::str::from_utf8(names.get(usize::from(self.company_len)..).unwrap_or_default())
+            .unwrap_or_default()
     }
 }
 
@@ -205,8 +212,8 @@ impl Tap {
 
     /// Books a packet's place and bytes; `None` if there is no room.
     fn admit(&self, packet: &PacketRef<'_>) -> Option<u64> {
-        let bytes = packet.data.len().min(redact::MESSAGE_LIMIT) + packet.company.len() + packet.endpoint.len();
-        let weight = weight(bytes);
+        let (data, company, endpoint) = kept(packet);
+        let weight = weight(data.len() + company.len() + endpoint.len());
         let before = self.load.0.fetch_add(weight, Ordering::Relaxed);
         let after = before.wrapping_add(weight);
         if after >> BYTE_BITS > self.max_packets || after & BYTE_MASK > self.max_bytes {

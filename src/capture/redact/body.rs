@@ -132,7 +132,8 @@ pub(super) fn boundary(value: &[u8]) -> Option<(usize, usize)> {
                 if byte(value, equals) != b'=' || found.is_some() {
                     return None;
                 }
-                let text = equals + 1 + slice(value, equals + 1, value.len()).iter().position(|&b| !is_white(b))?;
+                let text =
+                    equals + 1 + slice(value, equals + 1, value.len()).iter().position(|&b| !is_white(b))?;
                 let (start, end) = if byte(value, text) == b'"' {
                     let length = slice(value, text + 1, value.len()).iter().position(|&b| b == b'"')?;
                     (text + 1, text + 1 + length)
@@ -142,7 +143,10 @@ pub(super) fn boundary(value: &[u8]) -> Option<(usize, usize)> {
                     (text, text + run.iter().position(stop).unwrap_or(run.len()))
                 };
                 let text = slice(value, start, end);
-                if text.is_empty() || text.len() > 256 || text.iter().any(|&b| matches!(b, b'\\' | b'\r' | b'\n')) {
+                if text.is_empty()
+                    || text.len() > 256
+                    || text.iter().any(|&b| matches!(b, b'\\' | b'\r' | b'\n'))
+                {
                     return None;
                 }
                 found = Some((start, end));

@@ -7,8 +7,7 @@ use super::walk::Walk;
 use crate::capture::line::{byte, contains, is_token, is_white, skip_white, slice, trim};
 
 /// Schemes whose name may stay; of any other the whole value goes.
-const SCHEMES: [&[u8]; 7] =
-    [b"Digest", b"Basic", b"Bearer", b"NTLM", b"Negotiate", b"Kerberos", b"GSSAPI"];
+const SCHEMES: [&[u8]; 7] = [b"Digest", b"Basic", b"Bearer", b"NTLM", b"Negotiate", b"Kerberos", b"GSSAPI"];
 
 /// What may stay of Digest credentials (privacy.md).
 const KEPT_CREDENTIALS: [&[u8]; 7] = [b"username", b"realm", b"uri", b"nonce", b"algorithm", b"qop", b"nc"];
@@ -26,7 +25,9 @@ enum Rule {
 /// The rule for a header of this name, or of one that ends like it: stray bytes in front don't hide a secret.
 fn rule(name: &[u8]) -> Option<Rule> {
     let ends = |word: &[u8]| {
-        name.len().checked_sub(word.len()).is_some_and(|n| slice(name, n, name.len()).eq_ignore_ascii_case(word))
+        name.len()
+            .checked_sub(word.len())
+            .is_some_and(|n| slice(name, n, name.len()).eq_ignore_ascii_case(word))
     };
     match name.last()? | 0x20 {
         b'n' if ends(b"authorization") => Some(Rule::Credentials),
@@ -66,7 +67,9 @@ impl Walk<'_, '_> {
         let Some(colon) = memchr::memchr(b':', line) else { return false };
         let mut joined = [0_u8; 32];
         let mut used = 0;
-        for (slot, &b) in joined.iter_mut().rev().zip(slice(line, 0, colon).iter().rev().filter(|&&b| is_token(b))) {
+        for (slot, &b) in
+            joined.iter_mut().rev().zip(slice(line, 0, colon).iter().rev().filter(|&&b| is_token(b)))
+        {
             *slot = b;
             used += 1;
         }

@@ -105,7 +105,8 @@ fn fill_value(ink: &mut Ink<'_>, from: usize, to: usize, first: bool, stops: &[u
             b if is_white(b) => {
                 // white space ends a value only where the grammar goes on behind it
                 let next = skip_white(data, at, to);
-                let ended = next >= to || first || stops.contains(&byte(data, next)) || byte(data, next) == b';';
+                let ended =
+                    next >= to || first || stops.contains(&byte(data, next)) || byte(data, next) == b';';
                 if ended {
                     return at;
                 }
@@ -147,7 +148,9 @@ fn uri(ink: &mut Ink<'_>, colon: usize, after: usize, to: usize, request: bool) 
     }
     let enclosed = before > 0 && byte(data, before - 1) == b'<';
     if authority {
-        Some(userinfo(ink, after + 2, to, |b| is_white(b) || matches!(b, b'/' | b'?' | b'#' | b'<' | b'>' | b'"')))
+        Some(userinfo(ink, after + 2, to, |b| {
+            is_white(b) || matches!(b, b'/' | b'?' | b'#' | b'<' | b'>' | b'"')
+        }))
     } else if sip && (enclosed || request) {
         Some(userinfo(ink, after, to, |b| matches!(b, b'<' | b'>')))
     } else if sip {
