@@ -49,7 +49,7 @@ impl Crowd {
             let setup = Setup { account: &phone.endpoint, password, mood: phone.mood, pbx, pace };
             let device = match base.clone().filter(|base| phone.on_base && base.accounts() < HANDSETS) {
                 Some(device) => device,
-                None => Device::new(phone.user_agent).await?,
+                None => Device::new(phone.user_agent, pbx.ip()).await?,
             };
             if phone.on_base {
                 base = Some(Arc::clone(&device));

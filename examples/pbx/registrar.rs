@@ -100,6 +100,11 @@ impl Registrar {
         tx.reply_with(StatusCode::OK, headers, None).await
     }
 
+    /// Somebody called with credentials that are not right.
+    pub(crate) fn refused(&self, step: Step, account: &str, far: Option<SocketAddr>, request: &Request) {
+        self.tell(step, account, "", far, request, "INVITE with wrong credentials");
+    }
+
     /// Where the account can be reached now.
     pub(crate) fn contacts(&self, account: &str) -> Vec<Binding> {
         let now = Instant::now();
@@ -154,8 +159,12 @@ impl Registrar {
         let mut bindings = self.bindings.lock();
         let of_account = bindings.entry(account.to_owned()).or_default();
         // the same contact, or the same phone that came back at another address: one replaces the other
+        let asked: Vec<String> =
+            request.typed_contact_headers().unwrap_or_default().iter().map(|c| c.uri.to_string()).collect();
         let mut replaced: Vec<Binding> = of_account
-            .extract_if(.., |b| b.contact == binding.contact || b.call_id == binding.call_id)
+            .extract_if(.., |b| {
+                b.contact == binding.contact || (b.call_id == binding.call_id && !asked.contains(&b.contact))
+            })
             .filter(|b| b.contact != binding.contact)
             .collect();
         if of_account.len() >= MOST_CONTACTS {
