@@ -210,7 +210,7 @@ impl Registrar {
             user_agent: &binding.user_agent,
             path: &binding.path,
             call_id: &binding.call_id,
-            expires: epoch_micros(SystemTime::now() + left),
+            expires: Some(SystemTime::now() + left),
             round_trip: binding.round_trip,
             detail: "",
         });
@@ -233,7 +233,7 @@ impl Registrar {
             user_agent: &user_agent(request),
             path: "",
             call_id: request.call_id_header().map(|h| h.value()).unwrap_or(""),
-            expires: 0,
+            expires: None,
             round_trip: None,
             detail,
         });
@@ -256,9 +256,4 @@ fn user_of(to: &To) -> String {
 
 fn user_agent(request: &Request) -> String {
     request.user_agent_header().map(|h| h.value().to_owned()).unwrap_or_default()
-}
-
-fn epoch_micros(time: SystemTime) -> i64 {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }
