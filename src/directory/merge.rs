@@ -67,7 +67,7 @@ pub(super) fn merge(
         found => found,
     };
     let mobile = fill(entry.and_then(|e| e.mobile.as_ref()), |user| &user.mobile);
-    let (terminals, shown) = terminals(entry, guests, &mobile);
+    let (terminals, shown) = terminals(entry, guests);
     let user = User {
         key: key.clone(),
         extension,
@@ -101,12 +101,8 @@ fn claims(entry: Option<&UserEntry>, guests: &[(&UserKey, &Told)]) -> Vec<(Arc<s
     out
 }
 
-/// Declared ones first, each with what the host knows of it; then the host's own; then the mobile number.
-fn terminals(
-    entry: Option<&UserEntry>,
-    guests: &[(&UserKey, &Told)],
-    mobile: &Arc<str>,
-) -> (Vec<Terminal>, Vec<Shown>) {
+/// Declared ones first, each with what the host knows of it; then the host's own.
+fn terminals(entry: Option<&UserEntry>, guests: &[(&UserKey, &Told)]) -> (Vec<Terminal>, Vec<Shown>) {
     let mut out: Vec<Terminal> = Vec::new();
     for declared in entry.into_iter().flat_map(|entry| &entry.terminals) {
         let by_default = matches!(declared.kind, Kind::Sip | Kind::Dect | Kind::Gui);
@@ -154,16 +150,6 @@ fn terminals(
             }
         };
         shown.push(Shown { guest, told: told.terminal.clone(), id });
-    }
-    if !mobile.is_empty() && !out.iter().any(|terminal| terminal.kind == Some(Kind::Mobile)) {
-        out.push(Terminal {
-            id: free(word(Kind::Mobile), &out),
-            kind: Some(Kind::Mobile),
-            description: mobile.clone(),
-            endpoint: None,
-            user_agent: None,
-            active: None,
-        });
     }
     (out, shown)
 }

@@ -11,12 +11,12 @@ fn ids(user: &User) -> Vec<&str> {
 
 #[test]
 fn terminals_of_the_host_join_the_declared_ones() {
-    let text = "[[user]]\nextension = '101'\nmobile = '+39'\n\
+    let text = "[[user]]\nextension = '101'\n\
                 [[user.terminal]]\nkind = 'sip'\ndescription = 'Desk'\n\
                 [[user.terminal]]\nkind = 'sip'\ndescription = 'Lab'\n\
                 [[user.terminal]]\nkind = 'gui'\n";
     let directory = directory(text);
-    assert_eq!(ids(&user(&directory, "default", "101")), ["sip", "sip-2", "gui", "mobile"]);
+    assert_eq!(ids(&user(&directory, "default", "101")), ["sip", "sip-2", "gui"]);
     let client = event::Terminal {
         kind: Some(Kind::Gui),
         description: "Client 4.1".into(),
@@ -25,11 +25,7 @@ fn terminals_of_the_host_join_the_declared_ones() {
     };
     assert!(directory.apply(&Event::Terminal(client.clone())), "before the host has told of the user itself");
     let anna = user(&directory, "default", "101");
-    assert_eq!(
-        ids(&anna),
-        ["sip", "sip-2", "gui", "mobile"],
-        "the declared gui terminal is the host's client"
-    );
+    assert_eq!(ids(&anna), ["sip", "sip-2", "gui"], "the declared gui terminal is the host's client");
     assert_eq!((&*anna.terminals[2].description, anna.terminals[2].active), ("Client 4.1", Some(true)));
     assert_eq!(anna.terminals[2].endpoint.as_deref(), Some("101"));
     let (key, id) = directory.shown_terminal("", "101", "Client/7").unwrap();
@@ -51,7 +47,7 @@ fn terminals_of_the_host_join_the_declared_ones() {
         "the company named and not named is one user"
     );
     let shown = user(&directory, "default", "101");
-    assert_eq!(shown.terminals.len(), 5);
+    assert_eq!(shown.terminals.len(), 4);
     let id = &*shown.terminals[3].id;
     assert_eq!(shown.terminals[3].kind, Some(Kind::Usb));
     assert!(id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)), "{id}");
