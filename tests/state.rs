@@ -116,6 +116,18 @@ fn a_contact_without_a_told_expiry_stays_until_the_pbx_removes_it() {
 }
 
 #[test]
+fn a_time_still_to_come_or_none_is_now() {
+    let state = two_users();
+    for told in [Timestamp(0), at(900)] {
+        let mut event = registration(Registered, "101", &format!("sip:{}", told.0), 7);
+        event.time = told;
+        let changes = state.apply(&Event::Registration(event), at(7));
+        assert_eq!(changes[0].1, at(7));
+    }
+    assert!(state.user(&anna()).contacts.iter().all(|contact| contact.since == at(7)));
+}
+
+#[test]
 fn thousands_of_contacts_that_run_out_at_once_all_go() {
     let state = State::new();
     let own = (0..2000).map(|n| (endpoint(&n.to_string()), Arc::new(UserKey::new("acme", &n.to_string()))));
@@ -252,7 +264,9 @@ fn an_active_terminal_without_sip_counts_as_authenticated() {
     assert_eq!(state.user(&anna()).active, [Arc::from("gui"), Arc::from("usb")]);
     assert!(state.activate(&anna(), "gui", None, at(4)).is_empty());
     assert_eq!(only(state.activate(&anna(), "usb", Some(false), at(5))), [sticker(Sticker::Offline, 0)]);
-    assert_eq!(state.changed_since(0), [anna()]);
+    assert_eq!((state.changed_since(0), state.totals().offline), (vec![anna()], 1));
+    state.assign(vec![], at(6));
+    assert_eq!((state.changed_since(0), state.totals().offline), (vec![], 0), "forgotten at the next reload");
 }
 
 #[test]
@@ -308,7 +322,9 @@ fn one_endpoint_may_change_hands_without_a_reload() {
     assert!(state.own(&endpoint("101"), Some(&bruno()), at(3)).is_empty());
     assert_eq!(state.own(&endpoint("101"), None, at(4)), [(bruno(), at(4), sticker(Sticker::Offline, 0))]);
     assert!(state.own(&endpoint("unknown"), None, at(5)).is_empty());
-    assert_eq!(state.totals().endpoints, 2);
+    assert_eq!((state.totals().endpoints, state.totals().offline), (2, 2));
+    assert!(state.own(&endpoint("102"), None, at(6)).is_empty());
+    assert_eq!(state.totals().offline, 1, "who has nothing left is forgotten");
 }
 
 #[test]

@@ -232,6 +232,10 @@ impl Registrations {
         Reach::Changed(Change::Reachability { contact: Arc::clone(&contact.contact), reachable })
     }
 
+    pub(super) fn deadlines(&self) -> usize {
+        self.deadlines.len()
+    }
+
     /// The next contact whose deadline came up: its endpoint and its id for [`Self::expire`].
     pub(super) fn due(&mut self, now: Timestamp) -> Option<(usize, u64)> {
         let first = self.deadlines.first_entry()?;

@@ -117,6 +117,8 @@ pub struct Totals {
     pub legs: usize,
     /// Contacts bound.
     pub registrations: usize,
+    /// Contacts whose end is known: the queue of deadlines.
+    pub deadlines: usize,
     /// Endpoints that a user owns.
     pub endpoints: usize,
     /// Endpoints that nobody owns and that have a contact or a leg.

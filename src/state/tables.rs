@@ -264,6 +264,7 @@ impl Tables {
             busy: self.users.count.busy,
             legs: self.calls.legs(),
             registrations: self.endpoints.sums.registrations,
+            deadlines: self.registrations.deadlines(),
             endpoints: self.endpoints.owned(),
             unowned_endpoints: self.endpoints.unowned(),
             unowned_registrations: self.endpoints.sums.unowned_registrations,

@@ -52,7 +52,7 @@ fn registrations_nobody_owns_are_4096_and_push_out_no_user() {
     }
     let totals = state.totals();
     assert_eq!((totals.unowned_registrations, totals.unowned_endpoints), (4096, 4096));
-    assert_eq!((totals.unowned_dropped, totals.registrations), (6000 - 4096, 4097));
+    assert_eq!((totals.unowned_dropped, totals.registrations, totals.deadlines), (6000 - 4096, 4097, 4097));
     assert_eq!(shown(&state).0, Sticker::Free);
     let late: Vec<_> =
         ["x0", "x5999"].map(|name| (endpoint(name), Arc::new(UserKey::new("acme", name)))).into();
@@ -74,7 +74,20 @@ fn one_endpoint_nobody_owns_cannot_take_all_the_room_by_its_contacts() {
     assert_eq!((totals.unowned_registrations, totals.unowned_endpoints), (4096, 64));
     state.expire(at(9000));
     let totals = state.totals();
-    assert_eq!((totals.registrations, totals.unowned_endpoints), (0, 0));
+    assert_eq!((totals.registrations, totals.unowned_endpoints, totals.deadlines), (0, 0, 0));
+}
+
+#[test]
+fn of_endpoints_nobody_owns_the_one_longest_without_news_goes_first() {
+    let state = State::new();
+    register(&state, Registered, "early", "sip:a", 1);
+    for n in 0..4095 {
+        register(&state, Registered, &format!("x{n}"), "sip:x", 2);
+    }
+    register(&state, Registered, "early", "sip:b", 3);
+    assert_eq!(state.totals().unowned_dropped, 1);
+    state.assign(vec![(endpoint("early"), anna())], at(4));
+    assert_eq!(state.user(&anna()).contacts.len(), 2);
 }
 
 #[test]

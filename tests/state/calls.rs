@@ -18,11 +18,12 @@ fn a_call_goes_orange_red_green() {
     let changes = ring(&state, Up, "101", "1.1", "1.0", 5);
     assert!(matches!(&changes[0], Change::Call { phase: Up, .. }));
     assert_eq!(changes[1..], [sticker(Sticker::Busy, 1)]);
-    let anna = state.user(&anna());
-    assert_eq!((anna.legs[0].began, anna.legs[0].answered, anna.since), (at(2), Some(at(5)), at(5)));
+    let then = state.user(&anna());
+    assert_eq!((then.legs[0].began, then.legs[0].answered, then.since), (at(2), Some(at(5)), at(5)));
     let changes = ring(&state, Held, "101", "1.1", "1.0", 6);
     assert!(matches!(&changes[..], [Change::Call { phase: Held, .. }]), "held is still busy");
-    assert_eq!(shown(&state), (Sticker::Busy, 1));
+    let anna = state.user(&anna());
+    assert_eq!((shown(&state), anna.legs[0].since, anna.since), ((Sticker::Busy, 1), at(6), at(5)));
     let changes = ring(&state, Ended, "101", "1.1", "1.0", 9);
     assert!(matches!(&changes[0], Change::Call { phase: Ended, cause: 16, .. }));
     assert_eq!(changes[1..], [sticker(Sticker::Free, 0)]);
