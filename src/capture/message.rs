@@ -13,7 +13,7 @@ pub struct Scan<'a> {
     pub start_line: &'a [u8],
     /// Method of a request; empty for a response and for what is not SIP.
     pub method: &'a [u8],
-    /// Status of a response.
+    /// Status of a response; 65,535 for a number that does not fit.
     pub status: Option<u16>,
     /// Call-ID.
     pub call_id: &'a [u8],
@@ -86,8 +86,10 @@ fn start_line(scan: &mut Scan<'_>) {
     let line = scan.start_line;
     let first = word(line);
     if is_version(first) {
-        scan.status =
-            number(word(trim(slice(line, first.len(), line.len())))).and_then(|n| u16::try_from(n).ok());
+        let code = word(trim(slice(line, first.len(), line.len())));
+        if !code.is_empty() && code.iter().all(u8::is_ascii_digit) {
+            scan.status = Some(number(code).and_then(|n| u16::try_from(n).ok()).unwrap_or(u16::MAX));
+        }
     } else if line
         .rsplit(|&b| is_white(b))
         .next()

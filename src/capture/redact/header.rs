@@ -85,10 +85,22 @@ impl Walk<'_, '_> {
     /// A continuation line that looks like a header with a secret: whoever unfolds differently reads it as one.
     pub(super) fn hidden_header(&mut self, from: usize, end: usize, to: usize) -> bool {
         let data = self.ink.data;
-        let Some(colon) = memchr::memchr(b':', slice(data, from, end)) else { return false };
-        let found = rule(trim(slice(data, from, from + colon)));
-        if let Some(rule) = found {
-            self.apply(rule, from + colon + 1, to);
+        let start = skip_white(data, from, end);
+        let text = slice(data, start, end);
+        let name = slice(text, 0, text.iter().position(|&b| !is_token(b)).unwrap_or(text.len()));
+        if let Some(rule) = rule(name) {
+            let behind = skip_white(data, start + name.len(), to);
+            if behind < to && byte(data, behind) == b':' {
+                self.apply(rule, behind + 1, to);
+            } else {
+                self.ink.fill(start + name.len(), to);
+            }
+            return true;
+        }
+        let colon = memchr::memchr(b':', text);
+        let found = colon.filter(|&colon| rule(trim(slice(text, 0, colon))).is_some());
+        if let Some(colon) = found {
+            self.ink.fill(start + colon + 1, to);
         }
         found.is_some()
     }

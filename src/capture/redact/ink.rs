@@ -22,7 +22,8 @@ impl<'a> Ink<'a> {
         let mut folded = false;
         for b in self.out.get_mut(from..to).unwrap_or_default() {
             let line_break = matches!(*b, b'\r' | b'\n');
-            if !line_break && !(folded && is_blank(*b)) {
+            let fold = line_break || (folded && is_blank(*b));
+            if !fold {
                 *b = FILL;
             }
             folded = line_break;

@@ -53,7 +53,7 @@ pub fn redact_head(detail: DumpDetail, data: &[u8], torn: bool, out: &mut Vec<u8
         return Redacted { cut: !data.is_empty(), unsure: false };
     }
     if start == data.len() {
-        out.extend_from_slice(slice(data, 0, STUMP));
+        out.extend_from_slice(slice(data, 0, data.len().min(STUMP)));
         return Redacted { cut: data.len() > STUMP, unsure: false };
     }
     let scanned = scan(data);
@@ -119,9 +119,8 @@ fn summary(data: &[u8], scan: &Scan<'_>) -> Vec<u8> {
     }
     if !scan.cseq_method.is_empty() {
         whole.extend_from_slice(b"CSeq: ");
-        if let Some(number) = scan.cseq {
-            whole.extend_from_slice(number.to_string().as_bytes());
-        }
+        let number = scan.cseq.map_or_else(|| "?".to_owned(), |number| number.to_string());
+        whole.extend_from_slice(number.as_bytes());
         whole.push(b' ');
         text(&mut whole, scan.cseq_method);
         whole.extend_from_slice(b"\r\n");

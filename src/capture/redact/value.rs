@@ -125,14 +125,18 @@ fn fill_value(ink: &mut Ink<'_>, from: usize, to: usize, first: bool, stops: &[u
 /// If the colon at `colon` ends a URI's scheme: fills the password of its userinfo; where the search ended.
 fn uri(ink: &mut Ink<'_>, colon: usize, after: usize, to: usize, request: bool) -> Option<usize> {
     let data = ink.data;
+    let mut end = colon;
+    while end > 0 && is_white(byte(data, end - 1)) {
+        end -= 1;
+    }
     let scheme = (1..=16)
         .take_while(|&n| {
-            let b = colon.checked_sub(n).map_or(0, |at| byte(data, at));
+            let b = end.checked_sub(n).map_or(0, |at| byte(data, at));
             b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.')
         })
         .count();
-    let start = colon - scheme;
-    let name = slice(data, start, colon);
+    let start = end - scheme;
+    let name = slice(data, start, end);
     let ends = |word: &[u8]| {
         let tail = name.len().checked_sub(word.len()).map(|n| slice(name, n, name.len()));
         tail.is_some_and(|tail| tail.eq_ignore_ascii_case(word))
