@@ -114,12 +114,7 @@ impl Throttle {
             return wait;
         }
         if table.len() >= REMEMBERED {
-            table.retain(|_, f| now.since(f.last) < FORGET);
-        }
-        if table.len() >= REMEMBERED
-            && let Some(oldest) = table.iter().min_by_key(|(_, f)| f.last).map(|(key, _)| key.clone())
-        {
-            table.remove(&oldest);
+            forget(&mut table, now);
         }
         for (key, free) in keys(name, far) {
             let entry = table.entry(key).or_insert(Failures { count: 0, last: now, until: now });
@@ -136,6 +131,11 @@ impl Throttle {
         Duration::ZERO
     }
 
+    /// Accounts and addresses remembered now.
+    pub fn remembered(&self) -> usize {
+        self.table.lock().len()
+    }
+
     /// The password was right: the account's failures are forgotten, and the address's is taken back.
     pub fn passed(&self, name: &str, far: Option<IpAddr>) {
         let mut table = self.table.lock();
@@ -147,6 +147,17 @@ impl Throttle {
                 entry.until = entry.last;
             }
         }
+    }
+}
+
+/// Makes room: what is over, and where that is not enough the older half, so that room is not made again at once.
+fn forget(table: &mut HashMap<String, Failures>, now: Timestamp) {
+    table.retain(|_, f| now.since(f.last) < FORGET);
+    if table.len() >= REMEMBERED / 2 {
+        let mut times: Vec<Timestamp> = table.values().map(|f| f.last).collect();
+        let middle = times.len() / 2;
+        let (_, middle, _) = times.select_nth_unstable(middle);
+        table.retain(|_, f| f.last > *middle);
     }
 }
 

@@ -1,5 +1,4 @@
 //! Data for pages: a small company with every sticker, kind of terminal and kind of packet.
-#![expect(dead_code, reason = "each test takes what it needs")]
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,17 +13,17 @@ use usermon::query::terminal::{ContactView, FailureView, HistoryView, TerminalPa
 use usermon::query::wall::{CallView, Row, TerminalView, Totals, Wall};
 
 /// 2026-11-23T12:00:00Z.
-pub const NOW: Timestamp = Timestamp(1_795_435_200_000_000);
+pub(crate) const NOW: Timestamp = Timestamp(1_795_435_200_000_000);
 
-pub fn at(seconds_before: i64) -> Timestamp {
+pub(crate) fn at(seconds_before: i64) -> Timestamp {
     Timestamp(NOW.0 - seconds_before * 1_000_000)
 }
 
-pub fn company(id: &str, name: &str) -> Arc<Company> {
+pub(crate) fn company(id: &str, name: &str) -> Arc<Company> {
     Arc::new(Company { id: id.into(), name: name.into(), domains: vec![] })
 }
 
-pub fn user(company: &str, extension: &str, name: &str, surname: &str, department: &str) -> Arc<User> {
+pub(crate) fn user(company: &str, extension: &str, name: &str, surname: &str, department: &str) -> Arc<User> {
     Arc::new(User {
         key: Arc::new(UserKey::new(company, extension)),
         extension: extension.into(),
@@ -37,7 +36,7 @@ pub fn user(company: &str, extension: &str, name: &str, surname: &str, departmen
     })
 }
 
-pub fn terminal(id: &str, kind: Kind, description: &str, online: bool) -> TerminalView {
+pub(crate) fn terminal(id: &str, kind: Kind, description: &str, online: bool) -> TerminalView {
     let sip = online && kind != Kind::Mobile && kind != Kind::Usb;
     TerminalView {
         id: id.into(),
@@ -57,7 +56,7 @@ pub fn terminal(id: &str, kind: Kind, description: &str, online: bool) -> Termin
     }
 }
 
-pub fn row(user: Arc<User>, sticker: Sticker, calls: u32, terminals: Vec<TerminalView>) -> Row {
+pub(crate) fn row(user: Arc<User>, sticker: Sticker, calls: u32, terminals: Vec<TerminalView>) -> Row {
     let call = |n: u32| CallView {
         far: format!("Paolo Conti (10{n})"),
         direction: if n == 0 { CallDirection::Incoming } else { CallDirection::Outgoing },
@@ -68,7 +67,7 @@ pub fn row(user: Arc<User>, sticker: Sticker, calls: u32, terminals: Vec<Termina
     Row { id, user, sticker, calls, since: at(95), terminals, now: (0..calls).map(call).collect() }
 }
 
-pub fn wall(company: Arc<Company>, rows: Vec<Row>) -> Wall {
+pub(crate) fn wall(company: Arc<Company>, rows: Vec<Row>) -> Wall {
     let mut totals = Totals::default();
     let mut departments: Vec<Arc<str>> = vec![];
     for row in &rows {
@@ -87,7 +86,7 @@ pub fn wall(company: Arc<Company>, rows: Vec<Row>) -> Wall {
 }
 
 /// Twelve users with every sticker and kind, then `more` plain ones.
-pub fn rows(company: &str, more: u32) -> Vec<Row> {
+pub(crate) fn rows(company: &str, more: u32) -> Vec<Row> {
     use Kind::{Dect, Gui, Mobile, Sip, Usb};
     let t = terminal;
     let people: [(&str, &str, &str, Sticker, u32, Vec<TerminalView>); 12] = [
@@ -177,11 +176,11 @@ pub fn rows(company: &str, more: u32) -> Vec<Row> {
     all
 }
 
-pub fn far() -> SocketAddr {
+pub(crate) fn far() -> SocketAddr {
     "192.0.2.17:5062".parse().unwrap()
 }
 
-pub fn terminal_page(user: Arc<User>) -> TerminalPage {
+pub(crate) fn terminal_page(user: Arc<User>) -> TerminalPage {
     let failure = |seconds, cause, count, words: &str| FailureView {
         time: at(seconds),
         cause,
@@ -240,7 +239,7 @@ pub fn terminal_page(user: Arc<User>) -> TerminalPage {
     }
 }
 
-pub fn line(seq: u64, seconds: i64, direction: Direction, start_line: &str) -> PacketLine {
+pub(crate) fn line(seq: u64, seconds: i64, direction: Direction, start_line: &str) -> PacketLine {
     let status = start_line.strip_prefix("SIP/2.0 ").and_then(|rest| rest.split(' ').next()?.parse().ok());
     PacketLine {
         at: Cursor { time: Timestamp(at(seconds).0 + 1_234 * i64::try_from(seq).unwrap()), seq },
@@ -263,7 +262,7 @@ pub fn line(seq: u64, seconds: i64, direction: Direction, start_line: &str) -> P
     }
 }
 
-pub fn diagnostics(user: Arc<User>) -> DiagnosticsPage {
+pub(crate) fn diagnostics(user: Arc<User>) -> DiagnosticsPage {
     use Direction::{In, Out};
     let packet = |seq, seconds, way, start: &str| Entry::Packet(line(seq, seconds, way, start));
     let mut claimed = line(3, 4_000, In, "OPTIONS sip:102@pbx.example SIP/2.0");
@@ -306,7 +305,7 @@ pub fn diagnostics(user: Arc<User>) -> DiagnosticsPage {
     }
 }
 
-pub fn packet(user: Arc<User>) -> PacketDetail {
+pub(crate) fn packet(user: Arc<User>) -> PacketDetail {
     let raw = b"INVITE sip:102@pbx.example SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.17:5062;branch=z9hG4bK776asdhds\r\n\
         Max-Forwards: 70\r\nTo: <sip:102@pbx.example>\r\nFrom: \"Anna Rossi\" <sip:101@pbx.example>;tag=1928301774\r\n\
         Call-ID: f81d4fae-7dec-11d0-a765-00a0c91e6bf6@192.0.2.17\r\nCSeq: 2 INVITE\r\n\

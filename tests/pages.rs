@@ -1,0 +1,441 @@
+//! Breaks when a page loses a sticker's shape, word or number, shows more than four terminals, lets a name become
+//! markup, or hides what turns text around.
+
+use usermon::config::Role;
+use usermon::event::{Direction, DumpDetail, Kind, Sticker};
+use usermon::query::diagnostics::Entry;
+use usermon::query::{CompanySettings, Viewer};
+use usermon::settings::Administrator;
+use usermon::web::administrators::{self, Done};
+use usermon::web::settings::{self, Told};
+use usermon::web::text::{Line, count, plain, raw, segment, span, unsegment};
+use usermon::web::view::{Frame, Links};
+use usermon::web::{asset, diagnostics, login, message, monitoring, terminal};
+
+mod html;
+mod samples;
+
+use html::{Element, parse};
+use maud::Render as _;
+
+fn frame(role: Role) -> Frame {
+    let acme = samples::company("acme", "Acme S.p.A.");
+    let company = (role == Role::Administrator).then(|| acme.id.clone());
+    Frame {
+        links: Links::new("/usermon"),
+        viewer: Some(Viewer { person: "anna".into(), role, company, from: String::new() }),
+        csrf: "token-1".into(),
+        company: Some(acme.clone()),
+        companies: vec![acme],
+        host: "Asterisk 22.10.1".into(),
+        ..Frame::default()
+    }
+}
+
+fn wall_of(rows: Vec<usermon::query::wall::Row>) -> Element {
+    let wall = samples::wall(samples::company("acme", "Acme S.p.A."), rows);
+    parse(&monitoring::page(&frame(Role::Administrator), &wall).into_string())
+}
+
+fn one_user(sticker: Sticker, calls: u32, terminals: usize) -> Element {
+    let terminals =
+        (0..terminals).map(|n| samples::terminal(&format!("t{n}"), Kind::Sip, "Desk", true)).collect();
+    let user = samples::user("acme", "101", "Anna", "Rossi", "Sales");
+    let page = wall_of(vec![samples::row(user, sticker, calls, terminals)]);
+    page.one("tr", "id", "u-101").clone()
+}
+
+#[test]
+fn each_sticker_has_its_shape_its_word_and_its_number() {
+    for (sticker, calls, number) in [
+        (Sticker::Free, 0, ""),
+        (Sticker::Offline, 0, ""),
+        (Sticker::Ringing, 1, "1"),
+        (Sticker::Busy, 12, "12"),
+    ] {
+        let row = one_user(sticker, calls, 1);
+        let shape = row.one("span", "class", "shape");
+        let icon = shape.find("use")[0].attribute("href");
+        assert_eq!(icon, format!("#s-{}", sticker.word()));
+        assert!(
+            asset::ICONS.contains(&format!("id=\"s-{}\"", sticker.word())),
+            "no such shape in the sprite"
+        );
+        assert_eq!(shape.text(), number);
+        assert!(row.one("span", "class", "s").text().ends_with(sticker.word()), "the word is missing");
+        assert_eq!(row.attribute("data-s"), sticker.word());
+    }
+}
+
+#[test]
+fn every_icon_that_a_page_uses_is_in_the_sprite() {
+    for page in all_pages() {
+        for icon in parse(&page).find("use") {
+            let name = icon.attribute("href").trim_start_matches('#');
+            assert!(asset::ICONS.contains(&format!("id=\"{name}\"")), "{name}");
+        }
+    }
+}
+
+#[test]
+fn four_terminals_are_icons_and_the_rest_is_counted() {
+    for (terminals, icons, more) in
+        [(0, 0, None), (1, 1, None), (4, 4, None), (5, 4, Some("+1")), (9, 4, Some("+5"))]
+    {
+        let row = one_user(Sticker::Free, 0, terminals);
+        let cell = row.one("td", "class", "tm");
+        let links = cell.find("a").into_iter().filter(|a| a.attribute("class").starts_with("k ")).count();
+        assert_eq!(links, icons, "of {terminals}");
+        let counted = cell.find("span").into_iter().find(|s| s.attribute("class") == "k n").map(|s| s.text());
+        assert_eq!(counted.as_deref(), more);
+        if terminals > 4 {
+            let last = cell.find("a").into_iter().last().unwrap().attribute("href").to_owned();
+            assert_eq!(last, format!("/usermon/c/acme/u/101/t/t{}", terminals - 1), "the rest is not listed");
+        }
+    }
+}
+
+#[test]
+fn only_terminals_with_a_page_are_links_and_all_take_the_focus() {
+    let page = wall_of(samples::rows("acme", 0));
+    let mut seen = 0;
+    for icon in page.find("a").into_iter().chain(page.find("span")) {
+        if !icon.attribute("class").starts_with('k') || icon.attribute("class") == "k n" {
+            continue;
+        }
+        let kind = icon.find("use")[0].attribute("href").to_owned();
+        let label = icon.attribute("aria-label");
+        assert!(!label.is_empty());
+        match kind.as_str() {
+            "#sip" | "#dect" => assert_eq!(icon.name, "a", "{label}"),
+            "#mobile" | "#usb" => {
+                assert_eq!((icon.name.as_str(), icon.attribute("tabindex")), ("span", "0"), "{label}")
+            }
+            _ => {}
+        }
+        seen += 1;
+    }
+    assert!(seen > 10);
+}
+
+#[test]
+fn the_detail_of_a_terminal_says_what_product_md_asks() {
+    let row = one_user(Sticker::Free, 0, 1);
+    let detail = row.one("div", "class", "d").text();
+    for part in [
+        "SIP phone",
+        "Desk",
+        "192.0.2.17:5062",
+        "Yealink SIP-T46U",
+        "Registered since",
+        "Expires",
+        "in 3 min 32 s",
+    ] {
+        assert!(detail.contains(part), "{part}: {detail}");
+    }
+}
+
+#[test]
+fn the_totals_are_of_all_rows() {
+    let page = wall_of(samples::rows("acme", 30));
+    let totals: Vec<String> =
+        page.one("div", "class", "totals").find("button").iter().map(|b| b.text()).collect();
+    assert_eq!(totals, ["24 free", "13 offline", "2 ringing", "3 busy"]);
+}
+
+#[test]
+fn the_page_is_static_until_refresh_is_pressed() {
+    let page = wall_of(samples::rows("acme", 0));
+    let button = page.one("button", "id", "refresh");
+    assert_eq!(button.attribute("aria-pressed"), "false");
+    assert_eq!(button.attribute("data-version"), "run.1.7");
+    assert_eq!(button.attribute("data-url"), "/usermon/c/acme/wall");
+    assert!(page.find("meta").iter().all(|m| m.attribute("http-equiv").is_empty()));
+}
+
+#[test]
+fn no_page_has_code_or_style_in_it() {
+    for page in all_pages() {
+        let page = parse(&page);
+        for element in page.all() {
+            assert!(
+                element.attributes.iter().all(|(n, _)| !n.starts_with("on") && n != "style"),
+                "{element:?}"
+            );
+            assert!(element.name != "style");
+            if element.name == "script" {
+                assert!(element.text().is_empty() && !element.attribute("src").is_empty());
+            }
+            for link in ["src", "action"] {
+                assert!(!element.attribute(link).contains("//"), "{element:?} comes from outside");
+            }
+        }
+        assert_eq!(page.find("h1").len(), 1);
+        for form in page.find("form").iter().filter(|f| f.attribute("method") == "post") {
+            let login = form.attribute("action").ends_with("/login");
+            let token = form
+                .find("input")
+                .iter()
+                .any(|i| i.attribute("name") == "csrf" && i.attribute("value") == "token-1");
+            assert!(login || token, "a form without its token");
+        }
+    }
+}
+
+fn all_pages() -> Vec<String> {
+    let frame = frame(Role::SuperAdmin);
+    let user = samples::user("acme", "101", "Anna", "Rossi", "Sales");
+    let acme = samples::company("acme", "Acme S.p.A.");
+    let account = |name: &str, from_file| Administrator {
+        name: name.into(),
+        role: Role::Administrator,
+        company: Some("acme".into()),
+        password_hash: "$argon2id$secret".into(),
+        from_file,
+    };
+    let accounts = [account("anna", false), account("berta", false), account("carla", true)];
+    let now = CompanySettings { dump_detail: DumpDetail::Headers, retention_hours: 48 };
+    let done = Done::Password { name: "anna".into(), password: "abc".into() };
+    [
+        monitoring::page(&frame, &samples::wall(acme.clone(), samples::rows("acme", 3))),
+        monitoring::page(&frame, &samples::wall(acme.clone(), vec![])),
+        terminal::page(&frame, &samples::terminal_page(user.clone())),
+        diagnostics::page(&frame, &samples::diagnostics(user.clone()), true),
+        message::page(&frame, &samples::packet(user)),
+        settings::page(&frame, &acme, now, Some(&Told::Refused("why".into()))),
+        administrators::page(&frame, &accounts, Some(&done)),
+        login::page(&frame.links, "/", "", Some("wrong")),
+    ]
+    .map(maud::Markup::into_string)
+    .to_vec()
+}
+
+#[test]
+fn no_page_shows_a_password_hash() {
+    for page in all_pages() {
+        assert!(!page.contains("argon2"));
+    }
+}
+
+/// What an element looks like without its texts.
+fn bones(element: &Element) -> String {
+    element.all().iter().filter(|e| e.attribute("class") != "ctl").map(|e| format!("<{}>", e.name)).collect()
+}
+
+/// The big list of naughty strings, and what it has not.
+fn naughty() -> Vec<String> {
+    let mut all: Vec<String> = [
+        "\u{202e}evil\u{202c}",
+        "a\u{0}b",
+        "</td></tr></table><script>alert(1)</script>",
+        "\"' onfocus=x",
+        "&lt;&amp;&#60;",
+        "\r\n\t",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    match std::fs::read_to_string("../shared/corpora/blns/blns.json") {
+        Ok(text) => all.extend(serde_json::from_str::<Vec<String>>(&text).unwrap()),
+        Err(error) => println!("skipped: ../shared/corpora/blns: {error}"),
+    }
+    all.retain(|s| !s.is_empty());
+    all
+}
+
+#[test]
+fn hostile_texts_stay_texts_on_every_page() {
+    let page_of = |s: &str| {
+        let user = samples::user("acme", "101", s, s, s);
+        let mut row =
+            samples::row(user.clone(), Sticker::Busy, 1, vec![samples::terminal("t", Kind::Sip, s, true)]);
+        row.terminals[0].user_agent = s.into();
+        row.now[0].far = s.into();
+        let mut page = samples::terminal_page(user.clone());
+        page.terminal.description = s.into();
+        page.contacts[0].contact = s.into();
+        page.contacts[0].path = s.into();
+        page.failures[0].user_agent = s.into();
+        page.failures[0].call_id = s.into();
+        page.history[0].words = s.into();
+        let mut list = samples::diagnostics(user.clone());
+        for entry in &mut list.entries {
+            match entry {
+                Entry::Packet(line) => {
+                    line.start_line = s.into();
+                    line.method = line.method.as_ref().map(|_| s.into());
+                    (line.call_id, line.cseq) = (s.into(), s.into());
+                    (line.from_user, line.to_user) = (s.into(), s.into());
+                }
+                Entry::Gap { words, .. } | Entry::Change { words, .. } => *words = s.into(),
+            }
+        }
+        let mut packet = samples::packet(user);
+        packet.headers = Some(vec![(s.into(), s.into())]);
+        packet.raw = s.as_bytes().to_vec();
+        let frame = frame(Role::SuperAdmin);
+        [
+            monitoring::page(&frame, &samples::wall(samples::company("acme", s), vec![row])),
+            terminal::page(&frame, &page),
+            diagnostics::page(&frame, &list, false),
+            message::page(&frame, &packet),
+            login::page(&frame.links, "/", s, None),
+        ]
+        .map(|page| parse(&page.into_string()))
+    };
+    let harmless = page_of("1 2 3").map(|p| bones(&p));
+    for s in naughty() {
+        let pages = page_of(&s);
+        for (page, harmless) in pages.iter().zip(&harmless) {
+            // a reason phrase that is empty makes no element, so only more of them is wrong
+            assert_eq!(&bones(page), harmless, "{s:?} became markup");
+        }
+        if !s.chars().any(|c| plain(&c.to_string()) != c.to_string()) && s.chars().count() < 240 {
+            let shown = pages[0].one("th", "class", "nm").text();
+            assert_eq!(shown, s, "not shown as it is");
+        }
+    }
+}
+
+#[test]
+fn what_turns_or_hides_text_is_marked() {
+    for bad in ['\u{202e}', '\u{2066}', '\u{200b}', '\u{feff}', '\0', '\u{1b}', '\n', '\u{2028}', '\u{e0041}']
+    {
+        let html = Line(&format!("a{bad}b")).render().into_string();
+        assert!(!html.contains(bad), "{html:?}");
+        let marked = parse(&html);
+        assert_eq!(marked.find("span")[0].attribute("title"), format!("U+{:04X}", u32::from(bad)));
+        assert!(!plain(&format!("a{bad}b")).contains(bad));
+    }
+    assert_eq!(Line("Søren 日本 👩\u{200d}🔧").render().into_string(), "Søren 日本 👩\u{200d}🔧");
+    let long = "x".repeat(100_000);
+    assert_eq!(Line(&long).render().into_string().chars().count(), 241);
+}
+
+#[test]
+fn raw_bytes_are_shown_one_for_one() {
+    let html = raw(b"A <b>\r\nc: \xff\x00\r\n\tfolded\nbare\rlone\r\n\r\n").into_string();
+    let text = parse(&html).text();
+    assert_eq!(text, "A <b>\nc: \\xFF\\x00\n\tfolded\nbare\\x0Dlone\n\n");
+    assert_eq!(parse(&raw("\u{202e}".as_bytes()).into_string()).text(), "\\xE2\\x80\\xAE");
+}
+
+#[test]
+fn the_list_says_what_is_missing_claimed_and_cut_in_its_place() {
+    let user = samples::user("acme", "101", "Anna", "Rossi", "Sales");
+    let page = parse(
+        &diagnostics::page(&frame(Role::Administrator), &samples::diagnostics(user), false).into_string(),
+    );
+    let rows = page.find("tr");
+    let kinds: Vec<&str> = rows.iter().map(|r| r.attribute("class")).filter(|c| !c.is_empty()).collect();
+    let expected = "day packet change packet packet packet packet packet packet gap packet day packet packet";
+    assert_eq!(kinds.join(" "), expected);
+    let gap = page.one("tr", "class", "gap").text();
+    assert!(gap.contains("1204 packets are missing here"), "{gap}");
+    let marks: Vec<String> = rows
+        .iter()
+        .flat_map(|r| r.find("span"))
+        .filter(|s| s.attribute("class") == "mark")
+        .map(|s| s.text())
+        .collect();
+    assert_eq!(marks, ["claimed", "cut", "stump"]);
+    assert!(page.one("dl", "class", "legend").text().contains("anybody can write that"));
+    let older = page.find("a").into_iter().find(|a| a.attribute("rel") == "next").unwrap();
+    assert!(older.attribute("href").starts_with("/usermon/c/acme/u/101/diag?before="));
+}
+
+#[test]
+fn a_badge_is_coloured_by_what_it_means_and_says_it() {
+    for (start, class, words) in [
+        ("INVITE sip:a SIP/2.0", "badge m", "INVITE"),
+        ("SIP/2.0 180 Ringing", "badge s1", "180 Ringing"),
+        ("SIP/2.0 200 OK", "badge s2", "200 OK"),
+        ("SIP/2.0 302 Moved", "badge s3", "302 Moved"),
+        ("SIP/2.0 401 Unauthorized", "badge s3", "401 Unauthorized"),
+        ("SIP/2.0 486 Busy Here", "badge s4", "486 Busy Here"),
+        ("SIP/2.0 503 Service Unavailable", "badge s5", "503 Service Unavailable"),
+        ("SIP/2.0 603 Decline", "badge s5", "603 Decline"),
+    ] {
+        let badge = parse(&diagnostics::badge(&samples::line(1, 1, Direction::In, start)).into_string());
+        let badge = badge.find("span")[0];
+        assert_eq!((badge.attribute("class"), badge.text().as_str()), (class, words));
+    }
+}
+
+#[test]
+fn diagnostics_that_are_off_say_so_and_who_can_change_it() {
+    let mut data = samples::diagnostics(samples::user("acme", "101", "Anna", "Rossi", "Sales"));
+    data.detail = DumpDetail::Off;
+    data.entries.clear();
+    let page = parse(&diagnostics::page(&frame(Role::Administrator), &data, false).into_string());
+    let words = page.one("div", "class", "notice").text();
+    assert!(
+        words.contains("not activated") && words.contains("A super-admin can choose another level"),
+        "{words}"
+    );
+    let page = parse(&diagnostics::page(&frame(Role::SuperAdmin), &data, false).into_string());
+    let link = page.one("div", "class", "notice").find("a")[0].attribute("href").to_owned();
+    assert_eq!(link, "/usermon/configuration/company/acme");
+}
+
+#[test]
+fn the_settings_show_the_level_in_force() {
+    for detail in DumpDetail::ALL {
+        let now = CompanySettings { dump_detail: detail, retention_hours: 24 };
+        let company = samples::company("acme", "Acme S.p.A.");
+        let page = parse(&settings::page(&frame(Role::SuperAdmin), &company, now, None).into_string());
+        let radios: Vec<&Element> =
+            page.find("input").into_iter().filter(|i| i.attribute("type") == "radio").collect();
+        assert_eq!(radios.len(), 4);
+        let checked: Vec<&str> =
+            radios.iter().filter(|r| r.has("checked")).map(|r| r.attribute("value")).collect();
+        assert_eq!(checked, [detail.word()]);
+        assert_eq!(page.one("input", "id", "retention").attribute("value"), "24");
+    }
+}
+
+#[test]
+fn an_alarm_of_the_store_is_on_every_page() {
+    let mut frame = frame(Role::Administrator);
+    frame.alarm = Some("The disk is full: free 1 GiB.".into());
+    let wall = samples::wall(samples::company("acme", "Acme"), vec![]);
+    let page = parse(&monitoring::page(&frame, &wall).into_string());
+    assert!(page.find("p").iter().any(|p| p.attribute("role") == "alert" && p.text().contains("free 1 GiB")));
+}
+
+#[test]
+fn ids_go_through_a_url_and_back() {
+    for id in naughty().iter().map(String::as_str).chain(["", ".", "..", "~", "~..", "a/b", "%2e"]) {
+        let segment = segment(id);
+        assert!(
+            !segment.is_empty() && segment != "." && segment != ".." && !segment.contains('/'),
+            "{segment}"
+        );
+        let mut bytes = vec![];
+        let mut rest = segment.as_bytes();
+        while let Some((&first, tail)) = rest.split_first() {
+            let (byte, tail) = if first == b'%' {
+                let digits = std::str::from_utf8(&tail[..2]).unwrap();
+                (u8::from_str_radix(digits, 16).unwrap(), &tail[2..])
+            } else {
+                (first, tail)
+            };
+            bytes.push(byte);
+            rest = tail;
+        }
+        assert_eq!(unsegment(std::str::from_utf8(&bytes).unwrap()), id);
+    }
+}
+
+#[test]
+fn spans_and_counts_read_well() {
+    let words = [0, 59, 60, 61, 3_599, 3_600, 7_260, 86_400, 180_000]
+        .map(|s| span(std::time::Duration::from_secs(s)));
+    assert_eq!(
+        words,
+        ["0 s", "59 s", "1 min", "1 min 1 s", "59 min 59 s", "1 h", "2 h 1 min", "1 d", "2 d 2 h"]
+    );
+    assert_eq!(
+        [0, 999, 1_000, 1_234_567].map(count),
+        ["0", "999", "1\u{202f}000", "1\u{202f}234\u{202f}567"]
+    );
+}
