@@ -46,7 +46,7 @@ int main(int argc, char **argv)
                                           "From: <sip:101@pbx.example>;tag=1\r\nTo: <sip:101@pbx.example>\r\n"
                                           "CSeq: 1 REGISTER\r\nContent-Length: 0\r\n\r\n")};
     api->on_packet(handle, &packet);
-    usermon_http_request page = {.size = sizeof page, .role = 2, .method = text("GET"), .target = text("/"),
+    usermon_http_request page = {.size = sizeof page, .role = 2, .method = text("GET"), .target = text("/c/default/"),
                                  .mount = text("/usermon"), .person = text("example")};
     status = api->http(handle, &page, show, stdout);
     return api->close(handle) != USERMON_OK || status != USERMON_OK;
