@@ -75,7 +75,10 @@ impl Args {
                     args.http = asked(&value).ok_or_else(|| wrong("an address and port, 127.0.0.1:8080"))?
                 }
                 "--sip" => {
-                    args.sip = asked(&value).ok_or_else(|| wrong("an address and port, 127.0.0.1:5070"))?
+                    let sip = asked(&value)
+                        .filter(|sip| sip.address.is_ipv4() && !sip.address.ip().is_unspecified());
+                    let what = "one IPv4 address of this machine and a port, 127.0.0.1:5070";
+                    args.sip = sip.ok_or_else(|| wrong(what))?;
                 }
                 "--data" => args.data = Some(value.into()),
                 "--library" => args.library = Some(value.into()),

@@ -49,7 +49,7 @@ impl Crowd {
             let setup = Setup { account: &phone.endpoint, password, mood: phone.mood, pbx, pace };
             let device = match base.clone().filter(|base| phone.on_base && base.accounts() < HANDSETS) {
                 Some(device) => device,
-                None => Device::new(phone.user_agent).await?,
+                None => Device::new(phone.user_agent, pbx.ip()).await?,
             };
             if phone.on_base {
                 base = Some(Arc::clone(&device));
@@ -150,12 +150,10 @@ impl Crowd {
             self.phones.iter().filter(|phone| phone.mood == Mood::Usual && phone.idle()).collect();
         let Some(caller) = chance::one_of(&idle).map(|phone| Arc::clone(phone)) else { return };
         // somebody who talks already gets a second call now and then
+        let talking: Vec<&Arc<Phone>> =
+            self.phones.iter().filter(|phone| phone.mood == Mood::Usual && phone.in_call()).collect();
         let number = match round % 6 {
-            3 => self
-                .phones
-                .iter()
-                .find(|p| p.mood == Mood::Usual && p.in_call())
-                .map(|p| number_of(&p.account)),
+            3 => chance::one_of(&talking).map(|phone| number_of(&phone.account)),
             5 => chance::one_of(&self.mute).cloned(),
             _ => None,
         };

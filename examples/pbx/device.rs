@@ -2,7 +2,7 @@
 //! several handsets, all from the same address. Made by `crowd.rs`, used by `phone.rs`.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -28,12 +28,12 @@ pub(crate) struct Device {
 }
 
 impl Device {
-    /// Opens the socket and serves it.
-    pub(crate) async fn new(user_agent: &str) -> Result<Arc<Self>, String> {
+    /// Opens a socket on `ip` and serves it.
+    pub(crate) async fn new(user_agent: &str, ip: IpAddr) -> Result<Arc<Self>, String> {
         let failed = |e: rsipstack::Error| format!("a simulated phone can't be started: {e}");
         let stop = CancellationToken::new();
         let transport = TransportLayer::new(stop.clone());
-        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let any = SocketAddr::new(ip, 0);
         let connection =
             UdpConnection::create_connection(any, None, Some(stop.clone())).await.map_err(failed)?;
         let address = connection.get_addr().get_socketaddr().map_err(failed)?;

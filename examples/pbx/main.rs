@@ -11,6 +11,7 @@ mod desk;
 mod device;
 mod digest;
 mod directory;
+mod leg;
 mod names;
 mod panel;
 mod phone;

@@ -100,6 +100,11 @@ impl Registrar {
         tx.reply_with(StatusCode::OK, headers, None).await
     }
 
+    /// Somebody called with credentials that are not right.
+    pub(crate) fn refused(&self, step: Step, account: &str, far: Option<SocketAddr>, request: &Request) {
+        self.tell(step, account, "", far, request, "INVITE with wrong credentials");
+    }
+
     /// Where the account can be reached now.
     pub(crate) fn contacts(&self, account: &str) -> Vec<Binding> {
         let now = Instant::now();
@@ -154,8 +159,12 @@ impl Registrar {
         let mut bindings = self.bindings.lock();
         let of_account = bindings.entry(account.to_owned()).or_default();
         // the same contact, or the same phone that came back at another address: one replaces the other
+        let asked: Vec<String> =
+            request.typed_contact_headers().unwrap_or_default().iter().map(|c| c.uri.to_string()).collect();
         let mut replaced: Vec<Binding> = of_account
-            .extract_if(.., |b| b.contact == binding.contact || b.call_id == binding.call_id)
+            .extract_if(.., |b| {
+                b.contact == binding.contact || (b.call_id == binding.call_id && !asked.contains(&b.contact))
+            })
             .filter(|b| b.contact != binding.contact)
             .collect();
         if of_account.len() >= MOST_CONTACTS {
@@ -201,7 +210,7 @@ impl Registrar {
             user_agent: &binding.user_agent,
             path: &binding.path,
             call_id: &binding.call_id,
-            expires: epoch_micros(SystemTime::now() + left),
+            expires: Some(SystemTime::now() + left),
             round_trip: binding.round_trip,
             detail: "",
         });
@@ -224,7 +233,7 @@ impl Registrar {
             user_agent: &user_agent(request),
             path: "",
             call_id: request.call_id_header().map(|h| h.value()).unwrap_or(""),
-            expires: 0,
+            expires: None,
             round_trip: None,
             detail,
         });
@@ -247,9 +256,4 @@ fn user_of(to: &To) -> String {
 
 fn user_agent(request: &Request) -> String {
     request.user_agent_header().map(|h| h.value().to_owned()).unwrap_or_default()
-}
-
-fn epoch_micros(time: SystemTime) -> i64 {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }

@@ -17,29 +17,14 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::digest::Verdict;
-use crate::registrar::Binding;
+use crate::leg::{ELSEWHERE, Leg, cause_of, status_of};
+use crate::registrar::{Binding, far_of};
 use crate::switch::Switch;
-use crate::told::{CallTold, Phase};
+use crate::told::{Phase, Step};
 
 /// How long phones may ring, and how long the rest of a call may take once one side has ended it.
 const RING: Duration = Duration::from_secs(45);
 const CLEAR: Duration = Duration::from_secs(8);
-
-/// Q.850: non-selected user clearing. Another phone answered.
-const ELSEWHERE: u32 = 26;
-
-/// One leg of a call.
-struct Leg {
-    id: String,
-    call_id: String,
-    endpoint: String,
-    outgoing: bool,
-    far_number: String,
-    far_name: String,
-    /// `None`: nothing told yet.
-    phase: Option<Phase>,
-    dialog: InviteDialog,
-}
 
 /// A call under way.
 struct Call {
@@ -63,14 +48,16 @@ pub(crate) async fn invite(switch: Arc<Switch>, mut tx: Transaction) -> rsipstac
             let challenge = switch.registrar.digest.proxy(stale);
             return tx.reply_with(StatusCode::ProxyAuthenticationRequired, vec![challenge], None).await;
         }
-        Verdict::Unknown(_) | Verdict::Wrong(_) => return tx.reply(StatusCode::Forbidden).await,
+        Verdict::Unknown(account) => return refuse(&switch, &mut tx, Step::UnknownUser, &account).await,
+        Verdict::Wrong(account) => return refuse(&switch, &mut tx, Step::WrongPassword, &account).await,
     };
     let request = tx.original.clone();
     let number = request.uri.user().unwrap_or_default().to_owned();
     switch.registrar.identified.set(request.call_id_header()?.value(), &endpoint);
     let (states, events) = switch.layer.new_dialog_state_channel();
     let contact = switch.uri(&number);
-    let dialog = switch.layer.get_or_create_server_invite(&tx, states.clone(), None, Some(contact))?;
+    let made = switch.layer.get_or_create_server_invite(&tx, states.clone(), None, Some(contact));
+    let Ok(dialog) = made else { return tx.reply(StatusCode::BadRequest).await };
     let mut server = dialog.clone();
     tokio::spawn(async move { server.handle(&mut tx).await });
 
@@ -98,6 +85,11 @@ pub(crate) async fn invite(switch: Arc<Switch>, mut tx: Transaction) -> rsipstac
     call.told_caller(Phase::Ringing, 0);
     call.run(&number, &request, states, events).await;
     Ok(())
+}
+
+async fn refuse(switch: &Switch, tx: &mut Transaction, step: Step, account: &str) -> rsipstack::Result<()> {
+    switch.registrar.refused(step, account, far_of(tx), &tx.original);
+    tx.reply(StatusCode::Forbidden).await
 }
 
 impl Call {
@@ -330,26 +322,6 @@ impl Call {
     }
 }
 
-impl Leg {
-    fn tell(&mut self, switch: &Switch, linked: &str, phase: Phase, cause: u32) {
-        if self.phase == Some(Phase::Ended) || self.phase == Some(phase) {
-            return;
-        }
-        self.phase = Some(phase);
-        switch.registrar.usermon.call(&CallTold {
-            phase,
-            outgoing: self.outgoing,
-            cause,
-            endpoint: &self.endpoint,
-            leg: &self.id,
-            linked,
-            call_id: &self.call_id,
-            far_number: &self.far_number,
-            far_name: &self.far_name,
-        });
-    }
-}
-
 /// CANCEL or BYE, whatever the dialog's state asks for; its answer is awaited aside.
 fn end(dialog: &InviteDialog) {
     let dialog = dialog.clone();
@@ -364,30 +336,4 @@ fn sdp_type() -> Header {
 fn is_hold(request: &Request) -> bool {
     let body = String::from_utf8_lossy(&request.body);
     body.lines().any(|line| matches!(line.trim(), "a=sendonly" | "a=inactive"))
-}
-
-fn status_of(reason: &TerminatedReason) -> StatusCode {
-    match reason {
-        TerminatedReason::UasOther(code)
-        | TerminatedReason::UacOther(code)
-        | TerminatedReason::ProxyError(code) => code.clone(),
-        TerminatedReason::UasBusy | TerminatedReason::UacBusy => StatusCode::BusyHere,
-        TerminatedReason::UasDecline => StatusCode::Decline,
-        TerminatedReason::Timeout => StatusCode::RequestTimeout,
-        _ => StatusCode::OK,
-    }
-}
-
-/// ITU-T Q.850 cause of a SIP status (RFC 3398 section 8.2.6.1).
-fn cause_of(status: &StatusCode) -> u32 {
-    match u16::from(status.clone()) {
-        200 => 16,
-        404 => 1,
-        486 | 600 => 17,
-        403 | 603 => 21,
-        408 => 18,
-        480 => 19,
-        487 => 16,
-        _ => 31,
-    }
 }

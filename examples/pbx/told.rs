@@ -1,6 +1,7 @@
 //! What this PBX tells the library and gets from it, in Rust's own types; `usermon.rs` turns them into C structs.
 
 use std::net::SocketAddr;
+use std::time::SystemTime;
 
 /// A registration step to tell.
 pub(crate) struct RegistrationTold<'a> {
@@ -11,8 +12,8 @@ pub(crate) struct RegistrationTold<'a> {
     pub(crate) user_agent: &'a str,
     pub(crate) path: &'a str,
     pub(crate) call_id: &'a str,
-    /// Microseconds since the Unix epoch; 0: not told.
-    pub(crate) expires: i64,
+    /// When it expires; `None`: not told.
+    pub(crate) expires: Option<SystemTime>,
     pub(crate) round_trip: Option<u32>,
     pub(crate) detail: &'a str,
 }
@@ -50,6 +51,17 @@ pub(crate) struct CallTold<'a> {
     pub(crate) call_id: &'a str,
     pub(crate) far_number: &'a str,
     pub(crate) far_name: &'a str,
+}
+
+/// One datagram to tell, as it was on the wire.
+pub(crate) struct PacketTold<'a> {
+    pub(crate) sent: bool,
+    pub(crate) time: SystemTime,
+    pub(crate) local: SocketAddr,
+    pub(crate) far: SocketAddr,
+    /// Empty where the PBX has not identified it.
+    pub(crate) endpoint: &'a str,
+    pub(crate) data: &'a [u8],
 }
 
 /// One request for the library's pages.

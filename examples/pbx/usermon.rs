@@ -6,11 +6,12 @@ use std::mem::size_of;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::SystemTime;
 
 use parking_lot::Mutex;
 
 use crate::abi::{self, Addr, Bytes};
-use crate::told::{CallTold, RegistrationTold, Reply, Request, Step};
+use crate::told::{CallTold, PacketTold, RegistrationTold, Reply, Request, Step};
 
 /// Answers the library's question for a contact's round trip, in microseconds.
 pub(crate) type RoundTrip = Box<dyn Fn(&str, &str) -> Option<u32> + Send + Sync>;
@@ -152,7 +153,7 @@ impl Usermon {
             cause,
             transport: 1,
             time: 0,
-            expires: told.expires,
+            expires: told.expires.map_or(0, micros),
             round_trip: told.round_trip.unwrap_or(0),
             reserved: 0,
             far: told.far.map(address).unwrap_or_default(),
@@ -187,19 +188,18 @@ impl Usermon {
         self.check("on_call", self.api.on_call.map(|f| unsafe { f(self.handle, &told) }));
     }
 
-    /// One datagram as it was on the wire; `endpoint` empty where the PBX has not identified it.
-    pub(crate) fn packet(&self, sent: bool, local: SocketAddr, far: SocketAddr, endpoint: &str, data: &[u8]) {
+    pub(crate) fn packet(&self, told: &PacketTold<'_>) {
         let told = abi::Packet {
             size: size_of::<abi::Packet>() as u32,
-            direction: u32::from(sent),
+            direction: u32::from(told.sent),
             transport: 1,
             reserved: 0,
-            time: 0,
-            local: address(local),
-            far: address(far),
-            company: if endpoint.is_empty() { Bytes::EMPTY } else { text(&self.company) },
-            endpoint: text(endpoint),
-            data: Bytes::of(data),
+            time: micros(told.time),
+            local: address(told.local),
+            far: address(told.far),
+            company: if told.endpoint.is_empty() { Bytes::EMPTY } else { text(&self.company) },
+            endpoint: text(told.endpoint),
+            data: Bytes::of(told.data),
         };
         // SAFETY: as in `user`.
         let status = self.api.on_packet.map(|f| unsafe { f(self.handle, &told) });
@@ -280,6 +280,11 @@ impl Drop for Usermon {
 
 fn text(text: &str) -> Bytes {
     Bytes::of(text.as_bytes())
+}
+
+fn micros(time: SystemTime) -> i64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }
 
 fn address(address: SocketAddr) -> Addr {

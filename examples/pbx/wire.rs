@@ -6,10 +6,12 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use parking_lot::Mutex;
 use rsipstack::platform::net::UdpSocket;
 
+use crate::told::PacketTold;
 use crate::usermon::Usermon;
 
 /// What `async_trait` makes of the functions of rsipstack's socket trait.
@@ -32,7 +34,7 @@ impl UdpSocket for Wire {
     {
         Box::pin(async move {
             let (len, far) = self.socket.recv_from(buf).await?;
-            self.show(false, far, buf.get(..len).unwrap_or_default());
+            self.show(false, far, SystemTime::now(), buf.get(..len).unwrap_or_default());
             Ok((len, far))
         })
     }
@@ -44,8 +46,10 @@ impl UdpSocket for Wire {
         Self: 'c,
     {
         Box::pin(async move {
+            // before it goes: on loopback the answer is there before this task runs again
+            let time = SystemTime::now();
             let sent = self.socket.send_to(buf, far).await?;
-            self.show(true, far, buf);
+            self.show(true, far, time, buf);
             Ok(sent)
         })
     }
@@ -56,13 +60,20 @@ impl UdpSocket for Wire {
 }
 
 impl Wire {
-    fn show(&self, sent: bool, far: SocketAddr, data: &[u8]) {
+    fn show(&self, sent: bool, far: SocketAddr, time: SystemTime, data: &[u8]) {
         // keep-alives (RFC 5626 section 3.5.1) are not SIP messages
         if data.iter().all(u8::is_ascii_whitespace) {
             return;
         }
         let endpoint = call_id(data).and_then(|id| self.identified.endpoint(id));
-        self.usermon.packet(sent, self.local, far, endpoint.as_deref().unwrap_or(""), data);
+        self.usermon.packet(&PacketTold {
+            sent,
+            time,
+            local: self.local,
+            far,
+            endpoint: endpoint.as_deref().unwrap_or(""),
+            data,
+        });
     }
 }
 

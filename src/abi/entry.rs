@@ -15,8 +15,9 @@ use crate::error::{Error, Result};
 use crate::event::{Event, Host as _, LogLevel};
 use crate::module::Module;
 
-/// How long `close` waits for calls under way, for the module's own threads, and for callbacks.
-const CALLS: Duration = Duration::from_secs(4);
+/// How long `close` waits for calls under way, for the module's own threads (which lets go calls that wait for them),
+/// and for callbacks.
+const CALLS: Duration = Duration::from_secs(3);
 const THREADS: Duration = Duration::from_secs(5);
 const CALLBACKS: Duration = Duration::from_secs(1);
 
@@ -185,7 +186,7 @@ unsafe extern "C" fn close(handle: Handle) -> i32 {
     let Some(closing) = slots::close(handle) else { return guard::stray(Entry::Close) };
     let link = Arc::clone(&closing.link);
     let _working = link.work();
-    let quiet = closing.wait(CALLS);
+    closing.wait(CALLS);
     let closed = guard::catch(|| {
         guard::fault(Entry::Close, &link);
         closing.module.close(THREADS)
@@ -200,6 +201,7 @@ unsafe extern "C" fn close(handle: Handle) -> i32 {
             types::ERR_PANIC
         }
     };
+    let quiet = closing.wait(CALLBACKS);
     if !quiet {
         link.log(
             LogLevel::Warning,

@@ -2,7 +2,7 @@
 //!
 //! A thread that is inside a callback is marked, because `open` and `close` would wait for themselves there; a line
 //! logged from within the log callback, or by a call that must not log, waits for the next chance. After
-//! [`Link::cut`] no function of the host is called any more. No lock is held while the host is called.
+//! `Link::cut` no function of the host is called any more. No lock is held while the host is called.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -78,7 +78,7 @@ fn swap_current(link: Option<Arc<Link>>) -> Option<Arc<Link>> {
 }
 
 /// One host, from `open` to the end of `close`.
-pub struct Link {
+pub(super) struct Link {
     table: types::Host,
     name: String,
     live: AtomicBool,

@@ -20,8 +20,10 @@ const BODY: usize = 1024 * 1024;
 /// A request, or the status to answer it with.
 pub type Asked = Result<Request, u16>;
 
+/// The request of the PBX's web server, copied.
+///
 /// # Safety
-/// As [`take`], and as [`slice`] for each of its members.
+/// As [`take`], and as [`slice()`] for each of its members.
 pub unsafe fn request(from: *const types::HttpRequest) -> Result<Asked, Refused> {
     // SAFETY: passed on to the caller, for the struct and for its members.
     let (c, method, target, mount, headers, body, company, person) = unsafe {

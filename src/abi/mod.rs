@@ -8,7 +8,7 @@
 
 pub mod entry;
 mod guard;
-pub mod host;
+mod host;
 pub mod http;
 pub mod log;
 pub mod read;

@@ -102,7 +102,7 @@ pub unsafe fn slice<'a>(bytes: Bytes) -> Result<&'a [u8], Refused> {
 /// At most `most` bytes as text: what is not UTF-8 becomes U+FFFD, and a character is not cut in the middle.
 ///
 /// # Safety
-/// As [`slice`].
+/// As [`slice()`].
 pub unsafe fn text(bytes: Bytes, most: usize) -> Result<Arc<str>, Refused> {
     // SAFETY: passed on to the caller.
     let all = unsafe { slice(bytes) }?;
@@ -117,7 +117,7 @@ pub unsafe fn text(bytes: Bytes, most: usize) -> Result<Arc<str>, Refused> {
 /// The path of the configuration file; any bytes but NUL.
 ///
 /// # Safety
-/// As [`slice`].
+/// As [`slice()`].
 pub unsafe fn path(bytes: Bytes) -> Result<PathBuf, Refused> {
     // SAFETY: passed on to the caller.
     let all = unsafe { slice(bytes) }?;
@@ -167,8 +167,10 @@ fn needed(text: Arc<str>, advice: &'static str) -> Result<Arc<str>, Refused> {
     if text.is_empty() { Err(Refused::new(ERR_ARGUMENT, advice)) } else { Ok(text) }
 }
 
+/// A user, or of one who is gone its key.
+///
 /// # Safety
-/// As [`take`], and as [`slice`] for each of its members.
+/// As [`take`], and as [`slice()`] for each of its members.
 pub unsafe fn user(from: *const types::User) -> Result<Event, Refused> {
     // SAFETY: passed on to the caller, for the struct and for its members.
     unsafe {
@@ -188,8 +190,10 @@ pub unsafe fn user(from: *const types::User) -> Result<Event, Refused> {
     }
 }
 
+/// A terminal.
+///
 /// # Safety
-/// As [`take`], and as [`slice`] for each of its members.
+/// As [`take`], and as [`slice()`] for each of its members.
 pub unsafe fn terminal(from: *const types::Terminal) -> Result<Event, Refused> {
     // SAFETY: passed on to the caller, for the struct and for its members.
     unsafe {
@@ -223,8 +227,10 @@ pub unsafe fn terminal(from: *const types::Terminal) -> Result<Event, Refused> {
     }
 }
 
+/// What happened to a contact, or why an attempt failed.
+///
 /// # Safety
-/// As [`take`], and as [`slice`] for each of its members.
+/// As [`take`], and as [`slice()`] for each of its members.
 pub unsafe fn registration(from: *const types::Registration) -> Result<Event, Refused> {
     // SAFETY: passed on to the caller, for the struct and for its members.
     unsafe {
@@ -269,8 +275,10 @@ pub unsafe fn registration(from: *const types::Registration) -> Result<Event, Re
     }
 }
 
+/// Where a leg stands.
+///
 /// # Safety
-/// As [`take`], and as [`slice`] for each of its members.
+/// As [`take`], and as [`slice()`] for each of its members.
 pub unsafe fn call(from: *const types::Call) -> Result<Event, Refused> {
     // SAFETY: passed on to the caller, for the struct and for its members.
     unsafe {
@@ -306,8 +314,10 @@ pub unsafe fn call(from: *const types::Call) -> Result<Event, Refused> {
     }
 }
 
+/// RTCP figures of a leg.
+///
 /// # Safety
-/// As [`take`], and as [`slice`] for each of its members.
+/// As [`take`], and as [`slice()`] for each of its members.
 pub unsafe fn quality(from: *const types::Quality) -> Result<Event, Refused> {
     // SAFETY: passed on to the caller, for the struct and for its members.
     unsafe {
@@ -331,7 +341,7 @@ pub unsafe fn quality(from: *const types::Quality) -> Result<Event, Refused> {
 /// taken as not told.
 ///
 /// # Safety
-/// As [`take`], and as [`slice`] for each of its members, for all of `'a`.
+/// As [`take`], and as [`slice()`] for each of its members, for all of `'a`.
 pub unsafe fn packet<'a>(from: *const types::Packet) -> Result<PacketRef<'a>, Refused> {
     const UNKNOWN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
     let name = |bytes: &'a [u8]| {

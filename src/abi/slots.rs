@@ -16,7 +16,7 @@ use crate::abi::guard::{self, Opened};
 use crate::abi::types::Handle;
 
 /// Most modules open at once.
-const SLOTS: u64 = 16;
+const SLOTS: u8 = 16;
 
 const FREE: u8 = 0;
 const TAKEN: u8 = 1;
@@ -84,7 +84,7 @@ pub(super) fn reserve() -> Option<Reserved> {
 impl Reserved {
     /// Makes the handle of `opened`; calls with it succeed from now on.
     pub(super) fn fill(self, opened: Box<Opened>) -> Handle {
-        let handle = NEXT.fetch_add(1, SeqCst) * SLOTS + self.index;
+        let handle = NEXT.fetch_add(1, SeqCst) * u64::from(SLOTS) + self.index;
         self.slot.opened.store(Box::into_raw(opened), SeqCst);
         self.slot.handle.store(handle, SeqCst);
         std::mem::forget(self);
@@ -99,7 +99,7 @@ impl Drop for Reserved {
 }
 
 fn slot_of(handle: Handle) -> Option<&'static Slot> {
-    if handle == 0 { None } else { TABLE.get(usize::try_from(handle % SLOTS).ok()?) }
+    if handle == 0 { None } else { TABLE.get(usize::try_from(handle % u64::from(SLOTS)).ok()?) }
 }
 
 /// A call under way: what it uses stays until this is dropped.

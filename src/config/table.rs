@@ -120,10 +120,15 @@ impl<'s, 'i> Table<'s, 'i> {
 
     /// The same, and it must be there.
     pub(super) fn required(&mut self, key: &'static str, sample: &str, max: usize) -> Result<At<String>> {
-        match self.label(key, sample, max)? {
-            Some(found) => Ok(found),
-            None => Err(self.error(self.line, key, format!("is missing or empty; write {key} = {sample}"))),
+        if let Some(found) = self.label(key, sample, max)? {
+            return Ok(found);
         }
+        // a mistyped name of a key that must be there
+        if let Some(typed) = self.entries.keys().find(|typed| near(typed.get_ref(), [key]).is_some()) {
+            let line = self.source.line(typed.span().start);
+            return Err(self.error(line, typed.get_ref(), format!("unknown key; did you mean {key}?")));
+        }
+        Err(self.error(self.line, key, format!("is missing or empty; write {key} = {sample}")))
     }
 
     /// A whole number within `range`; `unit` is the plural of what it counts.

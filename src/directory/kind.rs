@@ -92,10 +92,11 @@ const TABLE: &[(&str, Kind)] = &[
 /// WebRTC clients and known softphones are `gui`, known DECT bases `dect`, everything else `sip`.
 /// `contact` is a Contact URI, with or without angle brackets. Allocates nothing.
 pub fn of_user_agent(user_agent: &str, contact: &str) -> Kind {
-    // macOS's "Telephone 1.6": elsewhere the word means a desk phone
-    let telephone =
-        starts(user_agent.as_bytes(), b"telephone ") || user_agent.eq_ignore_ascii_case("telephone");
-    if telephone || is_websocket(contact.as_bytes()) {
+    // macOS's "Telephone 1.6" and Zoiper's "Z 5.6.1": elsewhere in a name the words mean something else
+    let first = user_agent.split(' ').next().unwrap_or_default();
+    if ["telephone", "z"].iter().any(|name| first.eq_ignore_ascii_case(name))
+        || is_websocket(contact.as_bytes())
+    {
         return Kind::Gui;
     }
     TABLE

@@ -168,12 +168,17 @@ fn terminals(
     (out, shown)
 }
 
-/// Whether the host's terminal is this declared one: of the same id, or the same kind and, where both have one,
-/// the same endpoint.
+/// Whether the host's terminal is this declared one: of the same id; or of the same kind and no other endpoint; or,
+/// where the host doesn't know the kind, of the same endpoint.
 fn fits(declared: &Terminal, told: &event::Terminal) -> bool {
-    let endpoint =
-        declared.endpoint.as_ref().is_none_or(|known| told.endpoint.is_empty() || *known == told.endpoint);
-    declared.id == told.terminal || (told.kind.is_some() && declared.kind == told.kind && endpoint)
+    let endpoint = declared.endpoint.as_ref().filter(|_| !told.endpoint.is_empty());
+    let same = endpoint.map(|known| *known == told.endpoint);
+    declared.id == told.terminal
+        || if told.kind.is_some() {
+            declared.kind == told.kind && same != Some(false)
+        } else {
+            same == Some(true)
+        }
 }
 
 fn word(kind: Kind) -> &'static str {

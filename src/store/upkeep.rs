@@ -75,10 +75,7 @@ impl Store {
                     front.tier.rewind(offset);
                 }
             }
-            self.stop(
-                Stop::Disk,
-                &format!("{error}: packets are not stored until the disk takes them again"),
-            );
+            self.stop(Stop::Disk, &format!("{error}: packets are not stored until the disk takes them again"));
         }
         Ok(())
     }

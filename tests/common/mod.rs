@@ -6,12 +6,12 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 /// The package's folder.
-pub fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// `libusermon.so`: what `USERMON_LIBRARY` names, or else built by cargo in the profile of this test, once.
-pub fn library() -> &'static Path {
+pub(crate) fn library() -> &'static Path {
     static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
     LIBRARY.get_or_init(|| env::var_os("USERMON_LIBRARY").map_or_else(build, PathBuf::from))
 }

@@ -1,11 +1,15 @@
 //! Breaks if a user is shown in the wrong company, under the wrong name, or an endpoint is given to somebody else.
 
+mod kind;
+mod terminals;
+mod twin;
+
 use std::path::Path;
 use std::sync::Arc;
 
 use usermon::config::Config;
 use usermon::directory::{Directory, User};
-use usermon::event::{self, EndpointKey, Event, Kind, Presence, UserKey};
+use usermon::event::{self, EndpointKey, Event, Presence, UserKey};
 
 fn config(text: &str) -> Config {
     Config::parse(text, Path::new("usermon.toml")).unwrap()
@@ -55,10 +59,6 @@ fn owner(directory: &Directory, company: &str, endpoint: &str) -> Option<String>
 
 fn endpoints(user: &User) -> Vec<&str> {
     user.endpoints.iter().map(|key| &*key.endpoint).collect()
-}
-
-fn ids(user: &User) -> Vec<&str> {
-    user.terminals.iter().map(|terminal| &*terminal.id).collect()
 }
 
 const TWO: &str = r#"
@@ -193,4 +193,119 @@ fn a_host_s_own_user_comes_changes_and_goes() {
     assert_eq!(owner(&directory, "", "200"), None);
     assert_eq!(directory.by_extension("default", "7"), None);
     assert_eq!(directory.assignment(), []);
+}
+
+#[test]
+fn a_reload_keeps_what_the_host_told() {
+    let directory = directory("");
+    directory.apply(&Event::User(event::User { name: "Dora".into(), ..told("", "200") }));
+    directory.apply(&Event::User(event::User { name: "Emil".into(), ..told("", "300") }));
+    let before = directory.generation();
+    directory
+        .reload(&config("[[user]]\nextension = '7'\nendpoints = ['300']\nsurname = 'Esposito'\n"))
+        .unwrap();
+    assert!(directory.generation() > before);
+    assert_eq!(&*user(&directory, "default", "200").name, "Dora");
+    let emil = user(&directory, "default", "7");
+    assert_eq!((&*emil.name, &*emil.surname), ("Emil", "Esposito"));
+    assert!(directory.user(&UserKey::new("default", "300")).is_none());
+
+    directory.reload(&config("default_company = 'main'")).unwrap();
+    assert_eq!(&*user(&directory, "main", "200").name, "Dora", "the default company has another id now");
+    assert_eq!(&*user(&directory, "main", "300").name, "Emil");
+    assert_eq!(owner(&directory, "", "300").as_deref(), Some("main/300"));
+    assert!(directory.companies().iter().all(|company| &*company.id == "main"));
+    assert!(directory.apply(&gone("", "200")), "and can still be taken back");
+    assert_eq!(directory.users(None).len(), 1);
+}
+
+#[test]
+fn a_reload_with_a_mistake_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let csv = dir.path().join("users.csv");
+    std::fs::write(&csv, "extension,name\n101,Anna\n").unwrap();
+    let file = dir.path().join("usermon.toml");
+    let config = |text: &str| Config::parse(text, &file).unwrap();
+    let text = "[directory]\ncsv = ['users.csv']\n";
+    let directory = Directory::new(&config(text)).unwrap();
+    directory.apply(&Event::User(told("", "200")));
+    let (users, generation) = (directory.users(None), directory.generation());
+
+    std::fs::write(&csv, "extension,name\n102,Bruno\n102,Carla\n").unwrap();
+    let found = directory.reload(&config(text)).unwrap_err().to_string();
+    assert!(found.starts_with(&format!("{}:3: column id: ", csv.display())), "{found}");
+    std::fs::remove_file(&csv).unwrap();
+    directory.reload(&config(text)).unwrap_err();
+    assert!(Arc::ptr_eq(&users, &directory.users(None)));
+    assert_eq!(directory.generation(), generation);
+
+    std::fs::write(&csv, "extension,name\n102,Bruno\n").unwrap();
+    directory.reload(&config(text)).unwrap();
+    assert_eq!(&*user(&directory, "default", "102").name, "Bruno");
+    assert!(directory.user(&UserKey::new("default", "101")).is_none());
+}
+
+#[test]
+fn users_are_sorted_by_number_and_kept_until_a_change() {
+    let directory = directory(TWO);
+    for extension in ["1000", "99", "beta", "20", "alfa", "0020"] {
+        let id = format!("id-{extension}");
+        directory.apply(&Event::User(event::User { extension: extension.into(), ..told("acme", &id) }));
+    }
+    let extensions =
+        |users: &[Arc<User>]| users.iter().map(|user| user.extension.to_string()).collect::<Vec<_>>();
+    let acme = directory.users(Some("acme"));
+    assert_eq!(extensions(&acme), ["20", "99", "101", "0020", "1000", "alfa", "beta"]);
+    let all = directory.users(None);
+    assert_eq!(extensions(&all)[6..], ["beta", "101", "102"]);
+    assert!(Arc::ptr_eq(&acme, &directory.users(Some("acme"))), "sorted once");
+    assert!(Arc::ptr_eq(&all, &directory.users(None)));
+    let beta = directory.users(Some("beta"));
+    directory.apply(&Event::User(event::User { surname: "Rossi".into(), ..told("acme", "101") }));
+    assert!(!Arc::ptr_eq(&acme, &directory.users(Some("acme"))));
+    assert!(!Arc::ptr_eq(&all, &directory.users(None)));
+    assert!(Arc::ptr_eq(&beta, &directory.users(Some("beta"))), "the other company did not change");
+}
+
+#[test]
+fn ten_thousand_users_one_by_one() {
+    let directory = directory("");
+    for n in 0..10_000 {
+        let id = format!("{}", 10_000 + n);
+        assert!(directory.apply(&Event::User(told("", &id))));
+        assert_eq!(owner(&directory, "", &id), Some(format!("default/{id}")));
+    }
+    assert_eq!(directory.users(None).len(), 10_000);
+    assert_eq!(directory.assignment().len(), 10_000);
+    for n in 0..10_000 {
+        assert!(directory.apply(&gone("", &format!("{}", 10_000 + n))));
+    }
+    assert_eq!(directory.users(None).len(), 0);
+}
+
+#[test]
+fn readers_and_reloads_at_once_see_whole_directories() {
+    let one = config("[[user]]\nextension='1'\nname='one'\n[[user]]\nextension='2'\nname='one'\n");
+    let two = config("[[user]]\nextension='1'\nname='two'\n[[user]]\nextension='2'\nname='two'\n");
+    let directory = Directory::new(&one).unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for n in 0..200 {
+                directory.reload(if n % 2 == 0 { &two } else { &one }).unwrap();
+            }
+        });
+        scope.spawn(|| {
+            for n in 0..500 {
+                directory.apply(&Event::User(told("", &format!("h{n}"))));
+            }
+        });
+        for _ in 0..500 {
+            let users = directory.users(None);
+            let names: Vec<_> =
+                users.iter().filter(|user| !user.name.is_empty()).map(|user| &user.name).collect();
+            assert_eq!(names.len(), 2);
+            assert_eq!(names[0], names[1], "half of one directory and half of the other");
+        }
+    });
+    assert_eq!(directory.users(None).len(), 502, "no event was lost in a reload");
 }
