@@ -78,7 +78,7 @@ pub(crate) async fn enter(
         // the name as typed may be a password in the wrong field: only a known one is written down
         let known = site.query.find_administrator(&name).map_or("unknown name", |_| name.as_str());
         let viewer = Viewer { person: known.into(), role: Role::Administrator, company: None, from };
-        note(&site, viewer, "login refused").await?;
+        note(&site, viewer, "login-refused").await?;
         let words = "Name or password is wrong. Try again; a super-admin can give you a new password.";
         let page = page(&door.links, next, &name, Some(words));
         return Ok((StatusCode::UNAUTHORIZED, page).into_response());

@@ -35,7 +35,7 @@ pub(crate) async fn show(
     let (mut parts, _) = request.into_parts();
     let at: Cursor = param(&mut parts, "cursor").await?.parse().map_err(|()| GONE)?;
     let download = how.raw.is_some_and(|raw| raw == "1");
-    let purpose = if download { "export packet" } else { "read packet" };
+    let purpose = if download { "export-packet" } else { "read-packet" };
     let (query, viewer, key) =
         (site.query.clone(), whom.place.visitor.viewer.clone(), Arc::clone(&whom.user.key));
     let data =
