@@ -15,6 +15,8 @@ use crate::clock::{Clock, Timestamp};
 /// How much time without the process is believed at once, and how long a larger one is doubted; an hour in
 /// microseconds.
 const BELIEVED: i64 = 3_600_000_000;
+/// A wall clock that goes so many microseconds from the steady one at once was set, not drawn near.
+const SET: i64 = 10_000_000;
 
 /// What the ring clock was when a file was begun; written into every header. Microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -92,8 +94,9 @@ impl Age {
         Self { stamp, steady }
     }
 
-    /// Lets the time pass that has passed.
-    pub(super) fn tick(&mut self, clock: &Clock) {
+    /// Lets the time pass that has passed. Whether the wall clock was set meanwhile: a file whose [`Stretch`] began
+    /// before that tells the ring times of later records wrongly, and should be ended.
+    pub(super) fn tick(&mut self, clock: &Clock) -> bool {
         let (wall, steady) = (clock.now().0, clock.steady());
         let passed = micros(steady.saturating_sub(self.steady));
         let jump = wall.saturating_sub(self.stamp.wall).saturating_sub(passed);
@@ -109,6 +112,7 @@ impl Age {
                 self.stamp.doubt = 0;
             }
         }
+        jump.saturating_abs() > SET
     }
 
     /// For the header of a file that is begun now.

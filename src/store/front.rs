@@ -99,8 +99,7 @@ impl Front {
 
     /// Counts of what is not sealed; the rest is added by the store.
     pub(super) fn status(&self) -> Status {
-        let mut status =
-            Status { stored_packets: self.stored, lost_packets: self.lost, ..Status::default() };
+        let mut status = Status { stored_packets: self.stored, lost_packets: self.lost, ..Status::default() };
         for tier in self.sealing.iter().map(AsRef::as_ref).chain([&self.tier]) {
             status.records += tier.entries().len() as u64;
             status.packets += tier.packets;

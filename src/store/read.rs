@@ -64,10 +64,7 @@ impl Gather<'_> {
 
     fn damage(&mut self, segment: &Segment, packets: u64) {
         let (from, to) = (Timestamp(segment.facts.times.0), Timestamp(segment.facts.times.1));
-        if self.query.kinds.gaps
-            && self.query.wants(to, 0)
-            && !self.is_hidden(to, &segment.facts.stretch)
-        {
+        if self.query.kinds.gaps && self.query.wants(to, 0) && !self.is_hidden(to, &segment.facts.stretch) {
             let payload = Payload::Gap(Gap { from, to, packets, cause: GapCause::Damage });
             let user = Arc::clone(&self.nobody);
             self.records.push(Record { seq: 0, time: to, user, payload });
@@ -117,8 +114,7 @@ impl Store {
         };
         let in_memory = self.read_front(&mut gather);
         let mut enough = gather.trim();
-        let mut unpacker =
-            Unpacker::new().map_err(|e| Error::io("set up zstd for", self.folder.dir(), e))?;
+        let mut unpacker = Unpacker::new().map_err(|e| Error::io("set up zstd for", self.folder.dir(), e))?;
         let turn = self.queries.fetch_add(1, Ordering::Relaxed);
         let newest = query.before.map_or(query.to, |(time, _)| time.min(query.to)).0;
         for segment in self.segments().iter() {

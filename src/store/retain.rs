@@ -37,8 +37,8 @@ impl Rules {
 }
 
 impl Store {
-    /// Lets time pass, and asks how long each company's records are kept.
-    pub(super) fn tick(&self, retention: &dyn Fn(&str) -> Duration) {
+    /// Lets time pass, and asks how long each company's records are kept. Whether the wall clock was set.
+    pub(super) fn tick(&self, retention: &dyn Fn(&str) -> Duration) -> bool {
         let mut companies = BTreeSet::from([Arc::from("")]);
         for segment in self.segments().iter() {
             companies.extend(segment.companies.iter().cloned());
@@ -50,16 +50,17 @@ impl Store {
         }
         let asked: HashMap<Arc<str>, Duration> =
             companies.into_iter().map(|company| (Arc::clone(&company), retention(&company))).collect();
-        {
+        let was_set = {
             let mut rules = self.rules.write();
             rules.retention = asked;
-            rules.age.tick(&self.clock);
-        }
+            rules.age.tick(&self.clock)
+        };
         let now = self.clock.steady();
         let mut trouble = self.trouble.lock();
         if trouble.notice.as_ref().is_some_and(|(_, until)| *until <= now) {
             trouble.notice = None;
         }
+        was_set
     }
 
     pub(super) fn retain(&self, turn: &mut Turn, now: Duration) {

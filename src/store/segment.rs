@@ -279,7 +279,9 @@ impl Segment {
         let whole = part(file, offset, length as u64, crc).and_then(|bytes| Index::new(bytes, offset));
         let index = match whole {
             Some(index) => Arc::new(index),
-            None => self.rebuilt(Catalog::walk(&folder.read(Name::Segment(self.facts.number)).ok()?, self.facts))?,
+            None => {
+                self.rebuilt(Catalog::walk(&folder.read(Name::Segment(self.facts.number)).ok()?, self.facts))?
+            }
         };
         *self.index.lock() = Some(Arc::clone(&index));
         Some(index)

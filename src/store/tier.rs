@@ -103,7 +103,14 @@ impl Tier {
     }
 
     /// Puts a record at the end; `false`: it is too long to be read again and was not taken.
-    pub(super) fn push(&mut self, salt: u32, seq: u64, time: Timestamp, user: &UserKey, content: Content<'_>) -> bool {
+    pub(super) fn push(
+        &mut self,
+        salt: u32,
+        seq: u64,
+        time: Timestamp,
+        user: &UserKey,
+        content: Content<'_>,
+    ) -> bool {
         if self.open.capacity() == 0 {
             self.open = self.spare.pop().unwrap_or_else(|| Vec::with_capacity(CHUNK + SLACK));
         }
@@ -180,11 +187,13 @@ impl Tier {
         if entries.len() == self.entries.len() {
             return self;
         }
-        let mut tier = Self { closed: self.closed, base: self.base, flushed: self.flushed, ..Self::default() };
+        let mut tier =
+            Self { closed: self.closed, base: self.base, flushed: self.flushed, ..Self::default() };
         (tier.number, tier.stretch) = (self.number, self.stretch);
         let chunks = tier.closed.clone();
         for entry in entries {
-            let bytes = chunks.get(entry.chunk as usize).map(|(_, chunk)| chunk.as_slice()).unwrap_or_default();
+            let bytes =
+                chunks.get(entry.chunk as usize).map(|(_, chunk)| chunk.as_slice()).unwrap_or_default();
             let (start, end) = (entry.start as usize, entry.start as usize + entry.len as usize);
             if let Some(row) = bytes.get(start + frame::LEN..end).and_then(Row::split) {
                 tier.adopt_row(&row, start, end);
@@ -200,7 +209,10 @@ impl Tier {
         let first = self.closed.partition_point(|(base, chunk)| *base + chunk.len() as u64 <= self.flushed);
         for (base, chunk) in self.closed.iter().skip(first) {
             let from = usize::try_from(self.flushed.saturating_sub(*base)).unwrap_or(usize::MAX);
-            pieces.push((base.max(&self.flushed).to_owned(), Piece::Shared(Arc::clone(chunk), from, chunk.len())));
+            pieces.push((
+                base.max(&self.flushed).to_owned(),
+                Piece::Shared(Arc::clone(chunk), from, chunk.len()),
+            ));
         }
         let from = usize::try_from(self.flushed.saturating_sub(self.base)).unwrap_or(usize::MAX);
         if let Some(tail) = self.open.get(from..).filter(|tail| !tail.is_empty()) {
@@ -282,11 +294,7 @@ impl Tier {
 
 /// Under which place a record is filed.
 pub(super) fn place_of(kind: u8, company: &str, user: &str) -> u64 {
-    if kind == kind::GAP && company.is_empty() && user.is_empty() {
-        EVERYBODY
-    } else {
-        place(company, user)
-    }
+    if kind == kind::GAP && company.is_empty() && user.is_empty() { EVERYBODY } else { place(company, user) }
 }
 
 impl Kinds {

@@ -75,7 +75,10 @@ impl Store {
                     front.tier.rewind(offset);
                 }
             }
-            self.stop(Stop::Disk, &format!("{error}: packets are not stored until the disk takes them again"));
+            self.stop(
+                Stop::Disk,
+                &format!("{error}: packets are not stored until the disk takes them again"),
+            );
         }
         Ok(())
     }
@@ -92,7 +95,7 @@ impl Store {
             return Ok(());
         }
         let now = self.clock.steady();
-        self.tick(retention);
+        let was_set = self.tick(retention);
         self.watch_floor();
         if !self.front.read().journal.is_linked() {
             self.stop(Stop::Disk, "the packet folder or its journal was removed: it is made again");
@@ -105,7 +108,7 @@ impl Store {
         if now.saturating_sub(turn.synced) >= SYNC {
             self.sync(turn, now);
         }
-        if self.is_due(turn, now) {
+        if self.is_due(turn, now, was_set) {
             self.rotate(turn, now);
         }
         self.seal_pending(turn, now);
@@ -252,14 +255,14 @@ impl Store {
         self.go_on();
     }
 
-    fn is_due(&self, turn: &Turn, now: Duration) -> bool {
+    fn is_due(&self, turn: &Turn, now: Duration, was_set: bool) -> bool {
         let front = self.front.read();
         let bytes = front.tier.bytes();
         // a nearly full disk gains by sealing: a segment is a tenth of its journal
         let due = bytes >= self.options.seal_bytes
             || now.saturating_sub(turn.began) >= self.options.seal_interval
             || front.stopped == Some(Stop::Floor);
-        due && bytes > 0 && front.sealing.is_empty() && front.stopped != Some(Stop::Disk)
+        (was_set || due && bytes > 0) && front.sealing.is_empty() && front.stopped != Some(Stop::Disk)
     }
 
     /// Begins a new journal and leaves the old one's records to be sealed.
