@@ -3,7 +3,7 @@
 //! there, or not readable, stays empty. Compact names, any letter case, folded lines, bare LF and bare CR are read
 //! as the tolerant stacks read them. It must never be taken for a validating parser.
 
-use super::line::{byte, is_white, logical, message_start, physical, slice, trim};
+use super::line::{byte, is_token, is_white, logical, message_start, physical, slice, trim};
 use crate::event::Direction;
 
 /// What the scan found; every slice lies within the message. Of repeated headers the first counts.
@@ -90,12 +90,11 @@ fn start_line(scan: &mut Scan<'_>) {
         if !code.is_empty() && code.iter().all(u8::is_ascii_digit) {
             scan.status = Some(number(code).and_then(|n| u16::try_from(n).ok()).unwrap_or(u16::MAX));
         }
-    } else if line
-        .rsplit(|&b| is_white(b))
-        .next()
-        .is_some_and(|last| last.len() < line.len() && is_version(last))
-    {
-        scan.method = first;
+    } else if first.iter().all(|&b| is_token(b)) {
+        let last = line.rsplit(|&b| is_white(b)).next().unwrap_or_default();
+        if last.len() < line.len() && is_version(last) {
+            scan.method = first;
+        }
     }
 }
 

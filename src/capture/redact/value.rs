@@ -151,16 +151,15 @@ fn uri(ink: &mut Ink<'_>, colon: usize, after: usize, to: usize, request: bool) 
         before -= 1;
     }
     let enclosed = before > 0 && byte(data, before - 1) == b'<';
+    let blank = |b| matches!(b, b' ' | b'\t');
     if authority {
         Some(userinfo(ink, after + 2, to, |b| {
-            is_white(b) || matches!(b, b'/' | b'?' | b'#' | b'<' | b'>' | b'"')
+            blank(b) || matches!(b, b'/' | b'?' | b'#' | b'<' | b'>' | b'"')
         }))
     } else if sip && (enclosed || request) {
         Some(userinfo(ink, after, to, |b| matches!(b, b'<' | b'>')))
-    } else if sip {
-        Some(userinfo(ink, after, to, |b| matches!(b, b' ' | b'\t' | b'<' | b'>' | b'"')))
-    } else if (enclosed || request) && scheme > 0 {
-        Some(userinfo(ink, after, to, |b| is_white(b) || matches!(b, b'<' | b'>' | b'"')))
+    } else if sip || ((enclosed || request) && scheme > 0) {
+        Some(userinfo(ink, after, to, |b| blank(b) || matches!(b, b'<' | b'>' | b'"')))
     } else {
         None
     }
