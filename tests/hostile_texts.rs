@@ -22,6 +22,7 @@ fn bones(element: &Element) -> String {
 fn naughty() -> Vec<String> {
     let mut all: Vec<String> = [
         "\u{202e}evil\u{202c}",
+        "<b>\u{202e}<i>&",
         "a\u{0}b",
         "</td></tr></table><script>alert(1)</script>",
         "\"' onfocus=x",
