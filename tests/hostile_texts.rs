@@ -7,6 +7,7 @@ use usermon::web::text::{Line, plain, raw, segment, unsegment};
 use usermon::web::view::{Frame, Links};
 use usermon::web::{diagnostics, login, message, monitoring, terminal};
 
+#[expect(dead_code, reason = "pages.rs takes the rest")]
 mod html;
 #[expect(dead_code, reason = "pages.rs takes the rest")]
 mod samples;
