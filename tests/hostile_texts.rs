@@ -7,6 +7,7 @@ use usermon::web::text::{Line, plain, raw, segment, unsegment};
 use usermon::web::view::{Frame, Links};
 use usermon::web::{diagnostics, login, message, monitoring, terminal};
 
+#[expect(dead_code, reason = "pages.rs takes the rest")]
 mod html;
 #[expect(dead_code, reason = "pages.rs takes the rest")]
 mod samples;
@@ -22,6 +23,7 @@ fn bones(element: &Element) -> String {
 fn naughty() -> Vec<String> {
     let mut all: Vec<String> = [
         "\u{202e}evil\u{202c}",
+        "<b>\u{202e}<i>&",
         "a\u{0}b",
         "</td></tr></table><script>alert(1)</script>",
         "\"' onfocus=x",

@@ -8,6 +8,7 @@ use usermon::config::Role;
 use usermon::event::DumpDetail;
 use usermon::web::HostLogin;
 
+#[expect(dead_code, reason = "web.rs takes the rest")]
 mod web_site;
 use web_site::{PASSWORD, site};
 

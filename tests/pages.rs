@@ -53,9 +53,9 @@ fn each_sticker_has_its_shape_its_word_and_its_number() {
         let row = one_user(sticker, calls, 1);
         let shape = row.one("span", "class", "shape");
         let icon = shape.find("use")[0].attribute("href");
-        assert_eq!(icon, format!("#s-{}", sticker.word()));
+        assert_eq!(icon, format!("#i-s-{}", sticker.word()));
         assert!(
-            asset::ICONS.contains(&format!("id=\"s-{}\"", sticker.word())),
+            asset::ICONS.contains(&format!("id=\"i-s-{}\"", sticker.word())),
             "no such shape in the sprite"
         );
         assert_eq!(shape.text(), number);
@@ -104,8 +104,8 @@ fn only_terminals_with_a_page_are_links_and_all_take_the_focus() {
         let label = icon.attribute("aria-label");
         assert!(!label.is_empty());
         match kind.as_str() {
-            "#sip" | "#dect" => assert_eq!(icon.name, "a", "{label}"),
-            "#mobile" | "#usb" => {
+            "#i-sip" | "#i-dect" => assert_eq!(icon.name, "a", "{label}"),
+            "#i-mobile" | "#i-usb" => {
                 assert_eq!((icon.name.as_str(), icon.attribute("tabindex")), ("span", "0"), "{label}")
             }
             _ => {}
@@ -309,4 +309,17 @@ fn spans_and_counts_read_well() {
         [0, 999, 1_000, 1_234_567].map(count),
         ["0", "999", "1\u{202f}000", "1\u{202f}234\u{202f}567"]
     );
+}
+
+#[test]
+fn no_id_stands_twice_on_a_page() {
+    for page in all_pages() {
+        let page = parse(&page);
+        let mut ids: Vec<&str> =
+            page.all().iter().map(|e| e.attribute("id")).filter(|id| !id.is_empty()).collect();
+        ids.sort_unstable();
+        let all = ids.len();
+        ids.dedup();
+        assert_eq!(ids.len(), all, "the script would take the wrong element");
+    }
 }

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::web::fault::Fault;
 
-/// The icons, put into each page so that `<use href="#sip">` needs no second request.
+/// The icons, put into each page so that `<use href="#i-sip">` needs no second request.
 pub const ICONS: &str = include_str!("../../web/icons.svg");
 
 /// One file.

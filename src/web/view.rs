@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::Request;
 use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderName, RETRY_AFTER};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Json, Redirect, Response};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -195,7 +195,7 @@ fn tab(link: &str, words: &str, here: bool) -> Markup {
 
 /// An icon of the sprite, for the eye only.
 pub fn icon(name: &str) -> Markup {
-    html! { svg.i aria-hidden="true" { use href={ "#" (name) } {} } }
+    html! { svg.i aria-hidden="true" { use href={ "#i-" (name) } {} } }
 }
 
 /// A page without navigation, in the middle of the screen: login and errors.
@@ -239,7 +239,6 @@ pub(crate) async fn dress(request: Request, next: Next) -> Response {
     let links = Door::of(request.extensions()).links;
     let wants_json =
         request.headers().get(ACCEPT).is_some_and(|a| a.as_bytes().starts_with(b"application/json"));
-    let is_head = request.method() == Method::HEAD;
     let mut response = next.run(request).await;
     let status = response.status();
     if status.is_client_error() || status.is_server_error() {
@@ -250,9 +249,6 @@ pub(crate) async fn dress(request: Request, next: Next) -> Response {
             if let Some(allow) = allow {
                 response.headers_mut().insert(axum::http::header::ALLOW, allow);
             }
-        }
-        if is_head {
-            *response.body_mut() = axum::body::Body::empty();
         }
     }
     headers(response.headers_mut());

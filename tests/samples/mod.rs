@@ -85,11 +85,14 @@ pub(crate) fn wall(company: Arc<Company>, rows: Vec<Row>) -> Wall {
     Wall { version: "run.1.7".into(), company, rows, totals, departments, at: NOW }
 }
 
+/// Name, surname, department, sticker, calls, terminals.
+type Person = (&'static str, &'static str, &'static str, Sticker, u32, Vec<TerminalView>);
+
 /// Twelve users with every sticker and kind, then `more` plain ones.
 pub(crate) fn rows(company: &str, more: u32) -> Vec<Row> {
     use Kind::{Dect, Gui, Mobile, Sip, Usb};
     let t = terminal;
-    let people: [(&str, &str, &str, Sticker, u32, Vec<TerminalView>); 12] = [
+    let people: [Person; 12] = [
         (
             "Anna",
             "Rossi",
