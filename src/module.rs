@@ -1,1 +1,272 @@
-//! Module: builds the parts in order, owns the threads, stops in reverse.
+//! Module: the composition root. Builds the parts in order, joins them, owns the threads and stops all in reverse.
+//! `abi` holds one for each open handle; tests open one directly. Nothing here waits on a PBX thread but `open`,
+//! `close`, `reload` and `http`.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+use crate::audit::Audit;
+use crate::capture::Tap;
+use crate::capture::attribute::Attributor;
+use crate::clock::{Clock, Timestamp};
+use crate::config::{Config, Role};
+use crate::directory::Directory;
+use crate::error::Result;
+use crate::event::{
+    Call, Change, EndpointKey, Event, Host, LogLevel, PacketRef, Presence, Registration, UserKey,
+};
+use crate::password;
+use crate::query::{Parts, Query};
+use crate::settings::Settings;
+use crate::state::State;
+use crate::store::{Options, Store};
+
+mod site;
+mod text;
+mod thread;
+
+pub use site::{Reply, Request};
+
+/// What the threads share.
+struct Core {
+    directory: Arc<Directory>,
+    settings: Arc<Settings>,
+    state: Arc<State>,
+    store: Arc<Store>,
+    tap: Arc<Tap>,
+    attributor: Arc<Attributor>,
+    host: Arc<dyn Host>,
+    clock: Clock,
+    /// The directory's generation that `state` was last told.
+    assigned: AtomicU64,
+    stop: AtomicBool,
+}
+
+/// The running module. Dropping it stops it, as [`Module::close`] does.
+pub struct Module {
+    core: Arc<Core>,
+    query: Query,
+    config_path: PathBuf,
+    site: site::Site,
+    threads: Mutex<Vec<thread::Worker>>,
+}
+
+impl Module {
+    /// Reads the configuration, recovers the two-day ring, starts the threads. An empty path takes the defaults.
+    /// Takes up to some seconds.
+    ///
+    /// # Errors
+    /// When the configuration is wrong, the data folder can't be used or is in use, or stored data can't be read.
+    pub fn open(config_path: &Path, host: Arc<dyn Host>) -> Result<Self> {
+        Self::open_at(config_path, host, Clock::System)
+    }
+
+    /// As [`Self::open`], with a clock.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_at(config_path: &Path, host: Arc<dyn Host>, clock: Clock) -> Result<Self> {
+        let config = Config::load(config_path)?;
+        let settings = Arc::new(Settings::open(&config)?);
+        let audit = Arc::new(Audit::open(&config.data_dir, clock.clone())?);
+        let directory = Arc::new(Directory::new(&config)?);
+        let options = Options {
+            max_bytes: config.store.max_bytes,
+            min_free_bytes: config.store.min_free_bytes,
+            seal_bytes: config.store.seal_bytes,
+            seal_interval: config.store.seal_interval,
+        };
+        let store = Arc::new(Store::open(&config.data_dir.join("ring"), options, clock.clone())?);
+        let tap = Arc::new(Tap::new(config.capture.queue_packets, config.capture.queue_bytes, clock.clone()));
+        let core = Arc::new(Core {
+            attributor: Arc::new(Attributor::new(Arc::clone(&directory))),
+            directory,
+            settings,
+            state: Arc::new(State::new()),
+            store,
+            tap,
+            host,
+            clock,
+            assigned: AtomicU64::new(u64::MAX),
+            stop: AtomicBool::new(false),
+        });
+        core.assign();
+        first_super_admin(&core.settings, &*core.host)?;
+        let query = Query::new(Parts {
+            directory: Arc::clone(&core.directory),
+            state: Arc::clone(&core.state),
+            store: Arc::clone(&core.store),
+            settings: Arc::clone(&core.settings),
+            audit,
+            tap: Arc::clone(&core.tap),
+            clock: core.clock.clone(),
+            host: Arc::clone(&core.host),
+            run: password::generate()?.chars().take(8).collect(),
+        });
+        let site = site::Site::start(crate::web::app(query.clone()), config.listener)?;
+        let threads = vec![thread::drain(&core)?, thread::seal(&core)?];
+        tracing::info!(
+            "open: {} users, data in {}",
+            core.directory.users(None).len(),
+            config.data_dir.display()
+        );
+        Ok(Self { core, query, config_path: config_path.to_owned(), site, threads: Mutex::new(threads) })
+    }
+
+    /// Takes what the PBX tells. Any thread; one short lock; no I/O.
+    pub fn event(&self, event: Event) {
+        self.core.event(event);
+    }
+
+    /// Takes a packet on the PBX's thread; `false` when it was dropped (and counted). Never blocks.
+    pub fn packet(&self, packet: PacketRef<'_>) -> bool {
+        self.core.tap.push(packet)
+    }
+
+    /// Answers one request of the PBX's web server. The caller's thread waits; the work is done on `usermon-web`.
+    pub fn http(&self, request: Request) -> Reply {
+        self.site.answer(request)
+    }
+
+    /// What the pages ask, for the command line and for tests.
+    pub fn query(&self) -> &Query {
+        &self.query
+    }
+
+    /// Where the own listener listens, if there is one.
+    pub fn listening(&self) -> Option<std::net::SocketAddr> {
+        self.site.address()
+    }
+
+    /// Reads configuration and directory again; all or nothing.
+    ///
+    /// # Errors
+    /// As [`Self::open`] for the files; nothing has changed then.
+    pub fn reload(&self) -> Result<()> {
+        let config = Config::load(&self.config_path)?;
+        self.core.directory.reload(&config)?;
+        self.core.settings.configure(&config);
+        self.core.assign();
+        tracing::info!("reload: {} users", self.core.directory.users(None).len());
+        Ok(())
+    }
+
+    /// The module's status as text for a command line.
+    pub fn status_text(&self) -> String {
+        text::status(&self.query)
+    }
+
+    /// All users and their stickers as text for a command line.
+    pub fn users_text(&self) -> String {
+        text::users(&self.query)
+    }
+
+    /// Stops the threads, writes what is in memory and frees the data folder. Repeating it does nothing.
+    ///
+    /// # Errors
+    /// When what was in memory can't be written, or a thread did not end before `deadline` ran out.
+    pub fn close(&self, deadline: Duration) -> Result<()> {
+        let until = Instant::now() + deadline;
+        self.site.stop(until);
+        self.core.stop.store(true, Ordering::Release);
+        let threads = std::mem::take(&mut *self.threads.lock());
+        if threads.is_empty() {
+            return Ok(());
+        }
+        let ended: Vec<Result<()>> = threads.into_iter().map(|thread| thread.join(until)).collect();
+        self.core.store.close()?;
+        ended.into_iter().collect()
+    }
+}
+
+impl Drop for Module {
+    fn drop(&mut self) {
+        if let Err(error) = self.close(Duration::from_secs(5)) {
+            tracing::error!("close: {error}");
+        }
+    }
+}
+
+impl Core {
+    fn event(&self, event: Event) {
+        let now = self.clock.now();
+        let event = self.resolved(event);
+        match &event {
+            Event::User(_) => {
+                self.directory.apply(&event);
+            }
+            Event::Terminal(told) => {
+                let shown = || self.directory.shown_terminal(&told.company, &told.user, &told.terminal);
+                let before = shown();
+                self.directory.apply(&event);
+                if let Some((user, id)) = shown().or(before) {
+                    let active = told.active.filter(|_| told.presence == Presence::Here);
+                    self.note(self.state.activate(&user, &id, active, now));
+                }
+            }
+            Event::Registration(Registration { key, .. }) | Event::Call(Call { key, .. }) => {
+                self.own(key, now);
+                self.attributor.observe(&event);
+                self.note(self.state.apply(&event, now));
+            }
+            Event::Quality(quality) => {
+                if let Some(user) = self.directory.user_of(&quality.key) {
+                    self.tap.quality(user, quality.clone());
+                }
+            }
+        }
+    }
+
+    fn resolved(&self, mut event: Event) -> Event {
+        let key = match &mut event {
+            Event::Registration(registration) => &mut registration.key,
+            Event::Call(call) => &mut call.key,
+            Event::Quality(quality) => &mut quality.key,
+            Event::User(_) | Event::Terminal(_) => return event,
+        };
+        *key = self.directory.resolve(key);
+        event
+    }
+
+    /// Tells the state whose this endpoint is, if the directory changed so lately that `assign` has not told it yet.
+    fn own(&self, key: &EndpointKey, now: Timestamp) {
+        if self.assigned.load(Ordering::Acquire) != self.directory.generation()
+            && let Some(user) = self.directory.user_of(key)
+        {
+            self.note(self.state.own(&Arc::new(key.clone()), Some(&user), now));
+        }
+    }
+
+    /// Tells the state whose endpoints are whose, if the directory has changed. Costs about a microsecond a user, so
+    /// it is done by `usermon-drain` some milliseconds after a change, once for many.
+    fn assign(&self) {
+        let generation = self.directory.generation();
+        if self.assigned.swap(generation, Ordering::AcqRel) != generation {
+            self.note(self.state.assign(self.directory.assignment(), self.clock.now()));
+        }
+    }
+
+    fn note(&self, changes: Vec<(Arc<UserKey>, Timestamp, Change)>) {
+        for (user, time, change) in changes {
+            self.tap.note(user, time, change);
+        }
+    }
+}
+
+/// Makes the first super-admin, and shows its password once in the PBX's log; there is no default password.
+fn first_super_admin(settings: &Settings, host: &dyn Host) -> Result<()> {
+    if settings.administrators().iter().any(|a| a.role == Role::SuperAdmin) {
+        return Ok(());
+    }
+    let password = password::generate()?;
+    settings.add_administrator("super-admin", Role::SuperAdmin, None, &password::hash(&password)?)?;
+    host.log(
+        LogLevel::Notice,
+        &format!("first start: super-admin account \"super-admin\" has the password {password}; it is shown this once"),
+    );
+    Ok(())
+}

@@ -14,12 +14,9 @@ const ALPHABET: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz23456789K";
 /// When the system gives no randomness.
 pub fn generate() -> Result<String> {
     let mut bytes = [0_u8; 20];
-    getrandom::fill(&mut bytes).map_err(|e| Error::Invalid(format!("the system gives no randomness: {e}")))?;
-    Ok(bytes
-        .iter()
-        .filter_map(|b| ALPHABET.get(usize::from(b & 31)))
-        .map(|&c| char::from(c))
-        .collect())
+    getrandom::fill(&mut bytes)
+        .map_err(|e| Error::Invalid(format!("the system gives no randomness: {e}")))?;
+    Ok(bytes.iter().filter_map(|b| ALPHABET.get(usize::from(b & 31))).map(|&c| char::from(c)).collect())
 }
 
 /// The PHC string (`$argon2id$...`) of a password, with a random salt.

@@ -1,12 +1,13 @@
 //! The structs and numbers of the C boundary. `include/usermon.h` is generated from this file; a change here is
-//! a change of the contract with every PBX: new members only at the end, numbers never reused.
+//! a change of the contract with every PBX: new members only at the end, with the version that added them, numbers
+//! never reused. Plain data for which all zero bytes are valid, or `read` could not take a shorter struct.
 
 use std::ffi::c_void;
 
 /// Version of this contract: major * 1000 + minor. A host of another major is refused.
 pub const ABI_VERSION: u32 = 1000;
 
-/// Bytes that belong to the caller, valid until the call returns. Never NUL-ended, of any encoding.
+/// Bytes that belong to the side that passes them, valid until the call returns. Never NUL-ended, of any encoding.
 /// A null pointer with length 0 is the empty value.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -17,7 +18,7 @@ pub struct Bytes {
     pub len: usize,
 }
 
-/// An IP address and port. All zero: not known.
+/// An IP address and port. All zero, or another family: not known.
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
 pub struct Addr {
@@ -87,9 +88,10 @@ pub struct Registration {
     pub size: u32,
     /// 1: registered or refreshed, 2: unregistered or replaced, 3: expired, 4: failed, 5: reachable, 6: unreachable.
     pub step: u32,
-    /// Of a failure: 1 wrong password, 2 unknown user, 3 forbidden by an access list, 4 TLS, 5 refused, 6 other.
+    /// Of a failure: 1 wrong password, 2 unknown user, 3 forbidden by an access list, 4 TLS, 5 refused, 6 or another
+    /// number: other.
     pub cause: u32,
-    /// 0: unknown, 1: UDP, 2: TCP, 3: TLS, 4: WS, 5: WSS.
+    /// 1: UDP, 2: TCP, 3: TLS, 4: WS, 5: WSS; 0 or another number: unknown.
     pub transport: u32,
     /// When, microseconds since the Unix epoch; 0: now.
     pub time: i64,
@@ -182,7 +184,7 @@ pub struct Packet {
     pub size: u32,
     /// 0: received by the PBX, 1: sent by it.
     pub direction: u32,
-    /// 0: unknown, 1: UDP, 2: TCP, 3: TLS, 4: WS, 5: WSS.
+    /// 1: UDP, 2: TCP, 3: TLS, 4: WS, 5: WSS; 0 or another number: unknown.
     pub transport: u32,
     /// Zero.
     pub reserved: u32,
@@ -223,20 +225,25 @@ pub struct HttpRequest {
     pub headers: Bytes,
     /// Body.
     pub body: Bytes,
-    /// With a role of 1: the company. Otherwise empty.
+    /// With a role of 1: the company, UTF-8, not empty. Otherwise empty.
     pub company: Bytes,
-    /// With a role: the PBX's name of the person, for the audit log.
+    /// With a role: the PBX's name of the person, for the audit log; UTF-8, not empty.
     pub person: Bytes,
 }
 
-/// Takes the answer to one request: called exactly once, on the thread that called `http`, before that returns.
-/// `headers` are `Name: value` lines, each ended by CR LF, without Content-Length.
+/// Takes the answer to one request: called exactly once, on the thread that called `http`, before that returns 0;
+/// not called when `http` returns anything else. `headers` are `Name: value` lines, each ended by CR LF, without
+/// Content-Length. The bytes belong to the module and are valid until the callback returns.
 pub type HttpReply = Option<unsafe extern "C" fn(ctx: *mut c_void, status: u32, headers: Bytes, body: Bytes)>;
 
-/// Takes a piece of text; may be called several times before the call that was given it returns.
+/// Takes a piece of text: one or more whole lines; called any number of times before the call that was given it
+/// returns. The bytes belong to the module and are valid until the callback returns.
 pub type Write = Option<unsafe extern "C" fn(ctx: *mut c_void, text: Bytes)>;
 
-/// What the host offers. Copied by `open`; the functions must stay callable until `close` has returned.
+/// What the host offers. Copied by `open`; the functions must stay callable until `close` has returned, and none is
+/// called after that. A function may tell (`on_...`) from within; everything else answers `USERMON_ERR_REENTRY` there.
+/// `size`, `abi_version`, `ctx`, `name` and `log` keep their places in every major version, so that a host of another
+/// one can be told.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct Host {
@@ -263,25 +270,28 @@ pub struct Api {
     /// `USERMON_ABI_VERSION` as the module was compiled.
     pub abi_version: u32,
     /// [main thread; not from a callback] Opens a module with the configuration file at `config_path`; an empty
-    /// path takes the defaults. Writes the handle. Takes up to some seconds (recovery of the journal).
+    /// path takes the defaults. Writes the handle, 0 when the status is not 0. Takes up to some seconds (recovery of
+    /// the journal).
     pub open: Option<unsafe extern "C" fn(host: *const Host, config_path: Bytes, handle: *mut Handle) -> i32>,
-    /// [main thread; not from a callback] Stops the threads, writes what is in memory, frees everything. Waits for
-    /// calls under way, at most about ten seconds.
+    /// [main thread; not from a callback] Stops the threads, writes what is in memory, frees everything. Calls that
+    /// begin meanwhile get `USERMON_ERR_HANDLE`; calls under way are waited for, at most about ten seconds in all.
     pub close: Option<unsafe extern "C" fn(handle: Handle) -> i32>,
-    /// [any thread]
+    /// [any thread] A user is here, changed, or gone.
     pub on_user: Option<unsafe extern "C" fn(handle: Handle, user: *const User) -> i32>,
-    /// [any thread]
+    /// [any thread] A terminal is here, changed, or gone.
     pub on_terminal: Option<unsafe extern "C" fn(handle: Handle, terminal: *const Terminal) -> i32>,
-    /// [any thread]
+    /// [any thread] A contact was bound or removed, or an attempt failed.
     pub on_registration:
         Option<unsafe extern "C" fn(handle: Handle, registration: *const Registration) -> i32>,
-    /// [any thread]
+    /// [any thread] A leg of a call stands here now.
     pub on_call: Option<unsafe extern "C" fn(handle: Handle, call: *const Call) -> i32>,
-    /// [any thread]
+    /// [any thread] RTCP figures of a leg.
     pub on_quality: Option<unsafe extern "C" fn(handle: Handle, quality: *const Quality) -> i32>,
-    /// [any thread] Never blocks, does no I/O, never logs; may drop, drops are counted and shown.
+    /// [any thread] A SIP message came or went. Never blocks, does no I/O, never logs; may drop, drops are counted
+    /// and shown.
     pub on_packet: Option<unsafe extern "C" fn(handle: Handle, packet: *const Packet) -> i32>,
-    /// [any thread that may wait, never one that carries calls] Serves one request; the reply is made before return.
+    /// [any thread that may wait, never one that carries calls; not from a callback] Serves one request; the reply
+    /// is made before return. `ctx` is handed to `reply`.
     pub http: Option<
         unsafe extern "C" fn(
             handle: Handle,
@@ -290,10 +300,11 @@ pub struct Api {
             ctx: *mut c_void,
         ) -> i32,
     >,
-    /// [any thread that may wait] Reads the configuration and directory files again. On an error everything stays
-    /// as it was, and the log says what is wrong.
+    /// [any thread that may wait; not from a callback] Reads the configuration and directory files again. On an
+    /// error everything stays as it was, and the log says what is wrong.
     pub reload: Option<unsafe extern "C" fn(handle: Handle) -> i32>,
-    /// [any thread that may wait] Writes a text for the PBX's command line. topic 1: status, 2: users.
+    /// [any thread that may wait; not from a callback] Writes a text for the PBX's command line. topic 1: status,
+    /// 2: users. `ctx` is handed to `write`.
     pub status_text:
         Option<unsafe extern "C" fn(handle: Handle, topic: u32, write: Write, ctx: *mut c_void) -> i32>,
 }
@@ -312,7 +323,7 @@ pub const ERR_VERSION: i32 = -102;
 pub const ERR_ARGUMENT: i32 = -103;
 /// The handle is not open: never was, or was closed.
 pub const ERR_HANDLE: i32 = -200;
-/// Not from a callback of this module: open and close would wait for themselves.
+/// Not from a callback of this module: only `on_...` may be called there, the rest could wait for itself.
 pub const ERR_REENTRY: i32 = -201;
 /// Too many modules are open in this process.
 pub const ERR_TOO_MANY: i32 = -202;
@@ -326,7 +337,8 @@ pub const ERR_IO: i32 = -301;
 pub const ERR_BUSY: i32 = -302;
 /// Stored data can't be read by this version; the log says which and what to do.
 pub const ERR_STORED: i32 = -303;
-/// A panic was caught; the log says where. The part that panicked takes no more calls.
+/// A panic was caught; the log says where. The part that panicked (events, packets, pages, reload or texts) takes no
+/// more calls.
 pub const ERR_PANIC: i32 = -400;
 /// The part that this call needs panicked before; close and open again.
 pub const ERR_POISONED: i32 = -401;

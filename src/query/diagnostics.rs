@@ -1,13 +1,21 @@
 //! Diagnostics: a user's packets of the last two days, newest first, and one packet whole.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::net::SocketAddr;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
+use crate::capture::message::{Scan, scan};
 use crate::clock::Timestamp;
 use crate::directory::User;
-use crate::event::{Direction, DumpDetail, Transport};
+use crate::error::Result;
+use crate::event::{Direction, DumpDetail, Transport, UserKey};
+use crate::query::words::{change_words, gap_words};
+use crate::query::{Query, Viewer};
+use crate::store::record::{Attribution, Packet, Payload, Record};
+use crate::store::{Kinds, Query as Range};
 
 /// A record's place in a user's history; as text `microseconds-seq`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -109,4 +117,176 @@ pub struct PacketDetail {
     /// The neighbours in the user's history, for the keyboard.
     pub newer: Option<Cursor>,
     pub older: Option<Cursor>,
+}
+
+const ONLY_PACKETS: Kinds = Kinds { packets: true, changes: false, gaps: false, quality: false };
+
+impl Query {
+    /// A page of at most `limit` lines of a user's history, newest first, older than `before`. Audited as a reading
+    /// of the user's packets. `None` where there is no such user.
+    ///
+    /// # Errors
+    /// When the two-day ring can't be read or the audit log can't be written.
+    pub fn diagnostics(
+        &self,
+        viewer: &Viewer,
+        user: &UserKey,
+        before: Option<Cursor>,
+        limit: usize,
+    ) -> Result<Option<DiagnosticsPage>> {
+        let Some(user) = self.user(user) else { return Ok(None) };
+        self.audit(viewer, "read-packets", &user.key.company, &user.key.user, "")?;
+        let mut records = self.read(&user.key, before, limit.saturating_add(1), Kinds::ALL)?;
+        let more = records.len() > limit;
+        records.truncate(limit);
+        let proven = self.proven(&user.key, &records);
+        let next = records.last().filter(|_| more).map(cursor);
+        let entries = records.into_iter().filter_map(|record| entry(record, &proven)).collect();
+        let detail = self.0.settings.dump_detail(&user.key.company);
+        Ok(Some(DiagnosticsPage { user, detail, entries, next, at: self.now() }))
+    }
+
+    /// One packet whole. Audited with `purpose` ("read-packet", "export-packet"). `None` where there is none.
+    ///
+    /// # Errors
+    /// As [`Self::diagnostics`].
+    pub fn packet(
+        &self,
+        viewer: &Viewer,
+        user: &UserKey,
+        at: Cursor,
+        purpose: &str,
+    ) -> Result<Option<PacketDetail>> {
+        let Some(user) = self.user(user) else { return Ok(None) };
+        let Some(record) = self.0.store.get(&user.key, at.time, at.seq)? else { return Ok(None) };
+        self.audit(viewer, purpose, &user.key.company, &user.key.user, &at.to_string())?;
+        let older = self.read(&user.key, Some(at), 1, ONLY_PACKETS)?;
+        let newer = self.newer(&user.key, at)?;
+        let proven = self.proven(&user.key, std::slice::from_ref(&record));
+        let Payload::Packet(packet) = record.payload else { return Ok(None) };
+        Ok(Some(PacketDetail {
+            user,
+            line: line(at, &packet, &proven),
+            headers: headers(&packet.bytes),
+            raw: packet.bytes.into_vec(),
+            newer,
+            older: older.first().map(cursor),
+        }))
+    }
+
+    fn read(
+        &self,
+        user: &UserKey,
+        before: Option<Cursor>,
+        limit: usize,
+        kinds: Kinds,
+    ) -> Result<Vec<Record>> {
+        self.0.store.read(&Range {
+            user,
+            from: Timestamp::MIN,
+            to: Timestamp::MAX,
+            before: before.map(|c| (c.time, c.seq)),
+            limit,
+            kinds,
+        })
+    }
+
+    /// The next newer packet, looked for in ever longer stretches: most often it is seconds away.
+    fn newer(&self, user: &UserKey, at: Cursor) -> Result<Option<Cursor>> {
+        for seconds in [60, 3_600, u64::MAX / 1_000_000] {
+            let to = at.time.plus(Duration::from_secs(seconds));
+            let records = self.0.store.read(&Range {
+                user,
+                from: at.time,
+                to,
+                before: None,
+                limit: usize::MAX,
+                kinds: ONLY_PACKETS,
+            })?;
+            let next = records.iter().map(cursor).filter(|c| *c > at).min();
+            if next.is_some() {
+                return Ok(next);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Call-IDs that are proven to be the user's: by a packet among `records`, or by what is registered now.
+    fn proven(&self, user: &UserKey, records: &[Record]) -> HashSet<Vec<u8>> {
+        let state = self.0.state.user(user);
+        let from_state = state.contacts.iter().map(|c| c.call_id.as_bytes().to_vec());
+        let from_calls = state.legs.iter().map(|l| l.call_id.as_bytes().to_vec());
+        let from_records = records.iter().filter_map(|record| match &record.payload {
+            Payload::Packet(p) if p.attribution == Attribution::Proven => {
+                Some(scan(&p.bytes).call_id.to_vec())
+            }
+            _ => None,
+        });
+        let mut proven: HashSet<Vec<u8>> = from_state.chain(from_calls).chain(from_records).collect();
+        proven.remove(&Vec::new());
+        proven
+    }
+}
+
+fn cursor(record: &Record) -> Cursor {
+    Cursor { time: record.time, seq: record.seq }
+}
+
+fn entry(record: Record, proven: &HashSet<Vec<u8>>) -> Option<Entry> {
+    let at = cursor(&record);
+    match record.payload {
+        Payload::Packet(packet) => Some(Entry::Packet(line(at, &packet, proven))),
+        Payload::Gap(gap) => {
+            Some(Entry::Gap { from: gap.from, to: gap.to, packets: gap.packets, words: gap_words(&gap) })
+        }
+        Payload::Change(change) => Some(Entry::Change { at, words: change_words(&change) }),
+        Payload::Quality(_) => None,
+    }
+}
+
+fn line(at: Cursor, packet: &Packet, proven: &HashSet<Vec<u8>>) -> PacketLine {
+    let scan: Scan<'_> = scan(&packet.bytes);
+    let claimed = packet.attribution != Attribution::Proven && !proven.contains(scan.call_id);
+    PacketLine {
+        at,
+        direction: packet.direction,
+        transport: packet.transport,
+        local: packet.local,
+        far: packet.far,
+        start_line: text(scan.start_line),
+        method: Some(text(scan.method)).filter(|method| !method.is_empty()),
+        status: scan.status,
+        cseq: scan.cseq.map_or_else(String::new, |number| format!("{number} {}", text(scan.cseq_method))),
+        call_id: text(scan.call_id),
+        from_user: text(scan.from_user),
+        to_user: text(scan.to_user),
+        size: packet.original_len,
+        claimed,
+        cut: packet.cut,
+        unsure: packet.unsure,
+        detail: packet.detail,
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Name and value of each header, as rsip reads the message; `None` where it can't. rsip has seen fewer hostile
+/// messages than the scan, so a panic in it is no more than "can't".
+fn headers(bytes: &[u8]) -> Option<Vec<(String, String)>> {
+    let parsed = std::panic::catch_unwind(|| {
+        let message = rsip::SipMessage::try_from(bytes).ok()?;
+        let headers = match message {
+            rsip::SipMessage::Request(request) => request.headers,
+            rsip::SipMessage::Response(response) => response.headers,
+        };
+        let pair = |header: rsip::Header| {
+            let line = header.to_string();
+            let (name, value) = line.split_once(':')?;
+            Some((name.trim().to_owned(), value.trim().to_owned()))
+        };
+        headers.into_iter().map(pair).collect::<Option<Vec<_>>>()
+    });
+    parsed.ok().flatten()
 }

@@ -5,8 +5,15 @@ use std::sync::Arc;
 
 use crate::clock::Timestamp;
 use crate::directory::User;
-use crate::event::{FailureCause, Transport};
-use crate::query::wall::{CallView, TerminalView};
+use crate::error::Result;
+use crate::event::{Change, FailureCause, Transport, UserKey};
+use crate::query::Query;
+use crate::query::terminals::{Matched, terminals};
+use crate::query::wall::{CallView, TerminalView, call};
+use crate::query::words::{cause_words, change_words};
+use crate::state::{Contact, Failure};
+use crate::store::record::Payload;
+use crate::store::{Kinds, Query as Range};
 
 /// All that the page shows.
 #[derive(Debug, Clone)]
@@ -62,4 +69,98 @@ pub struct FailureView {
 pub struct HistoryView {
     pub time: Timestamp,
     pub words: String,
+}
+
+/// Lines of history on one page.
+const HISTORY: usize = 200;
+
+impl Query {
+    /// The page of one terminal; `None` where the user or terminal does not exist.
+    ///
+    /// # Errors
+    /// When the two-day ring can't be read.
+    pub fn terminal(&self, user: &UserKey, terminal: &str) -> Result<Option<TerminalPage>> {
+        let Some(user) = self.user(user) else { return Ok(None) };
+        let state = self.0.state.user(&user.key);
+        let all = terminals(&user, &state);
+        let Some(mine) = all.iter().find(|m| m.view.id == terminal) else { return Ok(None) };
+        let is_mine = |endpoint: &str| mine.endpoint.as_deref() == Some(endpoint);
+        Ok(Some(TerminalPage {
+            terminal: mine.view.clone(),
+            contacts: mine.contacts.iter().map(|c| self.contact(c)).collect(),
+            failures: state.failures.iter().filter(|f| is_mine(&f.endpoint.endpoint)).map(failure).collect(),
+            calls: state.legs.iter().filter(|l| is_mine(&l.endpoint.endpoint)).map(call).collect(),
+            history: self.history(&user.key, &all, mine)?,
+            web_address: mine
+                .contacts
+                .iter()
+                .find_map(|c| c.far)
+                .map(|far| format!("http://{}/", SocketAddr::new(far.ip(), 0)).replace(":0/", "/")),
+            user,
+            at: self.now(),
+        }))
+    }
+
+    fn contact(&self, contact: &Contact) -> ContactView {
+        ContactView {
+            contact: contact.contact.to_string(),
+            far: contact.far,
+            transport: contact.transport,
+            user_agent: contact.user_agent.to_string(),
+            path: contact.path.to_string(),
+            since: contact.since,
+            refreshed: contact.refreshed,
+            expires: contact.expires,
+            round_trip: contact
+                .round_trip
+                .or_else(|| self.0.host.round_trip(&contact.endpoint, &contact.contact)),
+            reachable: contact.reachable,
+        }
+    }
+
+    /// The user's registration changes of the two days, without those of other terminals' contacts.
+    fn history(&self, user: &UserKey, all: &[Matched<'_>], mine: &Matched<'_>) -> Result<Vec<HistoryView>> {
+        let others: Vec<&str> = all
+            .iter()
+            .filter(|m| m.view.id != mine.view.id)
+            .flat_map(|m| m.contacts.iter().map(|c| &*c.contact))
+            .collect();
+        let records = self.0.store.read(&Range {
+            user,
+            from: Timestamp::MIN,
+            to: Timestamp::MAX,
+            before: None,
+            limit: HISTORY,
+            kinds: Kinds { packets: false, changes: true, gaps: false, quality: false },
+        })?;
+        let lines = records.into_iter().filter_map(|record| match record.payload {
+            Payload::Change(change) if is_registration(&change, &others) => {
+                Some(HistoryView { time: record.time, words: change_words(&change) })
+            }
+            _ => None,
+        });
+        Ok(lines.collect())
+    }
+}
+
+fn is_registration(change: &Change, others: &[&str]) -> bool {
+    match change {
+        Change::Registered { contact, .. }
+        | Change::Unregistered { contact, .. }
+        | Change::Reachability { contact, .. } => !others.contains(&&**contact),
+        Change::Failed { .. } => true,
+        Change::Sticker { .. } | Change::Call { .. } => false,
+    }
+}
+
+fn failure(failure: &Failure) -> FailureView {
+    FailureView {
+        time: failure.time,
+        cause: failure.cause,
+        words: cause_words(failure.cause).to_owned(),
+        far: failure.far,
+        user_agent: failure.user_agent.to_string(),
+        call_id: failure.call_id.to_string(),
+        count: failure.count,
+    }
 }

@@ -3,18 +3,18 @@
 //!
 //! A call is the set of legs with one `linked`; a leg without it is its own call. An ended leg never comes back.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::snapshot::Leg;
-use super::{SHORT, clip, late};
+use super::{SHORT, clip, late, replace};
 use crate::clock::Timestamp;
 use crate::event::{Call, CallPhase, Change, EndpointKey};
 
 /// Legs of one endpoint; the oldest goes first.
 pub(super) const LEGS_PER_ENDPOINT: usize = 256;
 /// Ended legs that are remembered.
-pub(super) const ENDED_LEGS: usize = 16_384;
+pub(super) const ENDED_LEGS: usize = 4096;
 
 /// The legs of one endpoint, the oldest first.
 #[derive(Default)]
@@ -30,13 +30,20 @@ pub(super) enum Step {
     Phase(Change),
 }
 
-/// All legs by id, and all calls.
+/// Where a leg is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// At the endpoint of this number.
+    At(usize),
+    /// It ended.
+    Ended,
+}
+
+/// All legs by id, and those that ended lately.
 #[derive(Default)]
 pub(super) struct Calls {
-    places: HashMap<Arc<str>, usize>,
-    joined: HashMap<Arc<str>, u32>,
-    ended: HashSet<Arc<str>>,
-    ended_order: VecDeque<Arc<str>>,
+    places: HashMap<Arc<str>, Place>,
+    ended: VecDeque<Arc<str>>,
 }
 
 /// The change that says where a leg stands.
@@ -85,11 +92,7 @@ impl Leg {
             (&mut self.far_name, &event.far_name),
         ];
         for (known, told) in texts {
-            if !told.is_empty() && *known != *told {
-                let told = clip(told, SHORT);
-                visible |= *known != told;
-                *known = told;
-            }
+            visible |= !told.is_empty() && replace(known, told, SHORT);
         }
         visible
     }
@@ -111,96 +114,73 @@ impl Legs {
 }
 
 impl Calls {
-    /// The endpoint where a leg is.
-    pub(super) fn place(&self, leg: &str) -> Option<usize> {
+    /// Where a leg is; `None`: never heard of it, or it ended long ago.
+    pub(super) fn place(&self, leg: &str) -> Option<Place> {
         self.places.get(leg).copied()
     }
 
-    pub(super) fn has_ended(&self, leg: &str) -> bool {
-        self.ended.contains(leg)
-    }
-
     pub(super) fn legs(&self) -> usize {
-        self.places.len()
-    }
-
-    pub(super) fn calls(&self) -> usize {
-        self.joined.len()
+        self.places.len() - self.ended.len()
     }
 
     pub(super) fn ended(&self) -> usize {
         self.ended.len()
     }
 
-    /// Puts a leg at an endpoint; says whether another one had to go.
+    /// Puts a leg that is nowhere at an endpoint; says whether another one had to go.
     pub(super) fn add(&mut self, legs: &mut Legs, slot: usize, leg: Leg) -> bool {
         let full = legs.0.len() >= LEGS_PER_ENDPOINT;
         if full {
             let oldest = legs.0.remove(0);
             self.places.remove(&oldest.leg);
-            self.part(oldest.call());
         }
-        self.places.insert(Arc::clone(&leg.leg), slot);
-        self.join(leg.call());
+        self.places.insert(Arc::clone(&leg.leg), Place::At(slot));
         legs.0.push(leg);
         full
     }
 
     /// Takes a leg away from an endpoint.
-    pub(super) fn take(&mut self, legs: &mut Legs, id: &str) -> Option<Leg> {
-        let leg = legs.take(id)?;
-        self.places.remove(id);
-        self.part(leg.call());
-        Some(leg)
+    pub(super) fn take(&mut self, legs: &mut Legs, id: &str) {
+        if legs.take(id).is_some() {
+            self.places.remove(id);
+        }
     }
 
     /// Brings a leg to what the event says.
-    pub(super) fn update(
-        &mut self,
-        legs: &mut Legs,
-        event: &Call,
-        (time, now): (Timestamp, Timestamp),
-    ) -> Step {
+    pub(super) fn update(legs: &mut Legs, event: &Call, (time, now): (Timestamp, Timestamp)) -> Step {
         let Some(leg) = legs.0.iter_mut().find(|leg| leg.leg == event.leg) else { return Step::Late };
         let back = event.phase == CallPhase::Ringing && leg.phase != CallPhase::Ringing;
         if back || late(time, leg.since, now) {
             return Step::Late;
         }
-        let before = Arc::clone(leg.call());
         let visible = leg.fill(event);
-        let after = Arc::clone(leg.call());
-        let step = if leg.phase == event.phase {
-            Step::Same { visible }
-        } else {
-            leg.phase = event.phase;
-            leg.since = time;
-            leg.answered.get_or_insert(time);
-            Step::Phase(told(leg, event.phase, event.cause))
-        };
-        if before != after {
-            self.part(&before);
-            self.join(&after);
+        if leg.phase == event.phase {
+            return Step::Same { visible };
         }
-        step
+        leg.phase = event.phase;
+        leg.since = time;
+        leg.answered.get_or_insert(time);
+        Step::Phase(told(leg, event.phase, event.cause))
     }
 
     /// Ends a leg; the change that says so with what the event still told of it.
     pub(super) fn end(&mut self, legs: &mut Legs, event: &Call) -> Option<Change> {
-        let mut leg = self.take(legs, &event.leg)?;
+        let mut leg = legs.take(&event.leg)?;
         leg.fill(event);
+        self.remember(&leg.leg);
         Some(told(&leg, CallPhase::Ended, event.cause))
     }
 
     /// Remembers that a leg ended; the oldest memory goes when there are too many.
     pub(super) fn remember(&mut self, leg: &Arc<str>) {
-        if !self.ended.insert(Arc::clone(leg)) {
+        if self.places.insert(Arc::clone(leg), Place::Ended) == Some(Place::Ended) {
             return;
         }
-        self.ended_order.push_back(Arc::clone(leg));
-        if self.ended_order.len() > ENDED_LEGS
-            && let Some(oldest) = self.ended_order.pop_front()
+        self.ended.push_back(Arc::clone(leg));
+        if self.ended.len() > ENDED_LEGS
+            && let Some(oldest) = self.ended.pop_front()
         {
-            self.ended.remove(&oldest);
+            self.places.remove(&oldest);
         }
     }
 
@@ -208,24 +188,6 @@ impl Calls {
     pub(super) fn forget(&mut self, legs: Legs) {
         for leg in legs.0 {
             self.places.remove(&leg.leg);
-            self.part(leg.call());
-        }
-    }
-
-    fn join(&mut self, call: &Arc<str>) {
-        if let Some(legs) = self.joined.get_mut(call) {
-            *legs += 1;
-        } else {
-            self.joined.insert(Arc::clone(call), 1);
-        }
-    }
-
-    fn part(&mut self, call: &Arc<str>) {
-        if let Some(legs) = self.joined.get_mut(call) {
-            *legs -= 1;
-            if *legs == 0 {
-                self.joined.remove(call);
-            }
         }
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::calls::Legs;
 use super::registrations::Contacts;
 use super::slab::Slab;
+use super::snapshot::Leg;
 use crate::event::{CallPhase, EndpointKey};
 
 /// Contacts of all endpoints that nobody owns; the same for their legs.
@@ -144,17 +145,21 @@ impl Endpoints {
     /// Counts a user's calls and looks for what decides the sticker. Costs what the user has, not what there is.
     pub(super) fn tally(&self, endpoints: &[usize]) -> Tally {
         let mut tally = Tally::default();
-        let mut calls: Vec<&str> = Vec::new();
-        for row in endpoints.iter().filter_map(|at| self.rows.get(*at)) {
+        let rows = || endpoints.iter().filter_map(|at| self.rows.get(*at));
+        let mut legs = 0;
+        for row in rows() {
             tally.registered |= row.contacts.len() > 0;
-            for leg in row.legs.iter() {
-                tally.established |= matches!(leg.phase, CallPhase::Up | CallPhase::Held);
-                calls.push(leg.call());
-            }
+            legs += row.legs.len();
+            tally.established |=
+                row.legs.iter().any(|leg| matches!(leg.phase, CallPhase::Up | CallPhase::Held));
         }
-        calls.sort_unstable();
-        calls.dedup();
-        tally.calls = u32::try_from(calls.len()).unwrap_or(u32::MAX);
+        if legs > 1 {
+            let mut calls: Vec<_> = rows().flat_map(|row| row.legs.iter()).map(Leg::call).collect();
+            calls.sort_unstable();
+            calls.dedup();
+            legs = calls.len();
+        }
+        tally.calls = u32::try_from(legs).unwrap_or(u32::MAX);
         tally
     }
 }

@@ -9,6 +9,7 @@
 mod calls;
 mod endpoints;
 mod failures;
+mod order;
 mod owners;
 mod registrations;
 mod slab;
@@ -39,6 +40,17 @@ fn clip(text: &Arc<str>, most: usize) -> Arc<str> {
         return Arc::clone(text);
     }
     text.get(..text.floor_char_boundary(most)).unwrap_or_default().into()
+}
+
+/// Sets a text to what was told, as far as it is kept; says whether it is another one now.
+fn replace(known: &mut Arc<str>, told: &Arc<str>, most: usize) -> bool {
+    if *known == *told {
+        return false;
+    }
+    let told = clip(told, most);
+    let other = *known != told;
+    *known = told;
+    other
 }
 
 /// Whether what happened at `time` is older than what is known of `known`. When `known` lies ahead, the clock was
@@ -122,7 +134,7 @@ impl State {
     }
 
     /// Grows with each visible change of any user: all of [`UserState`] but a contact's `refreshed`, `call_id` and
-    /// `round_trip`, and the count of equal failures. Takes no lock.
+    /// `round_trip`, and how many equal failures there were. Takes no lock.
     pub fn version(&self) -> u64 {
         self.version.load(Ordering::Acquire)
     }
@@ -136,9 +148,16 @@ impl State {
         self.tables.lock().users.changed_since(version)
     }
 
-    /// Everything in numbers.
+    /// Everything in numbers. Costs as much as there are legs, most of it outside the lock: for a status page, not for
+    /// each event.
     pub fn totals(&self) -> Totals {
-        self.tables.lock().totals()
+        let (totals, mut calls) = {
+            let tables = self.tables.lock();
+            (tables.totals(), tables.calls())
+        };
+        calls.sort_unstable();
+        calls.dedup();
+        Totals { calls: calls.len(), ..totals }
     }
 
     /// Failed attempts on endpoints that nobody owns, newest first, at most 1,024: for the super-admin.

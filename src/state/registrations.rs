@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::snapshot::Contact;
-use super::{LONG, SHORT, clip, late};
+use super::{LONG, SHORT, clip, late, replace};
 use crate::clock::Timestamp;
 use crate::event::{Change, EndpointKey, Registration, Transport};
 
@@ -98,32 +98,27 @@ impl Contacts {
 }
 
 impl Bound {
+    /// Takes in a refresh; what it does not tell stays. Says whether pages show anything of what changed.
     fn refresh(&mut self, event: &Registration, time: Timestamp) -> bool {
         let contact = &mut self.contact;
         contact.refreshed = time;
-        if !event.call_id.is_empty() {
-            contact.call_id = clip(&event.call_id, SHORT);
-        }
         contact.round_trip = event.round_trip.or(contact.round_trip);
-        let mut visible = false;
-        let mut set = |changed: bool| visible |= changed;
+        if !event.call_id.is_empty() {
+            replace(&mut contact.call_id, &event.call_id, SHORT);
+        }
+        let mut visible = replace(&mut contact.path, &event.path, LONG);
+        if !event.user_agent.is_empty() {
+            visible |= replace(&mut contact.user_agent, &event.user_agent, SHORT);
+        }
         if event.far.is_some() {
-            set(contact.far != event.far);
+            visible |= contact.far != event.far;
             contact.far = event.far;
         }
         if event.transport != Transport::Unknown {
-            set(contact.transport != event.transport);
+            visible |= contact.transport != event.transport;
             contact.transport = event.transport;
         }
-        if !event.user_agent.is_empty() {
-            let user_agent = clip(&event.user_agent, SHORT);
-            set(contact.user_agent != user_agent);
-            contact.user_agent = user_agent;
-        }
-        let path = clip(&event.path, LONG);
-        set(contact.path != path);
-        contact.path = path;
-        set(contact.expires != event.expires);
+        visible |= contact.expires != event.expires;
         contact.expires = event.expires;
         visible
     }

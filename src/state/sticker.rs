@@ -1,14 +1,15 @@
 //! The sticker rule, and the users it is applied to: sticker, failures, history, and the order in which users
 //! changed. Pure: `tables` calls it under the lock and hands it the time.
 //!
-//! Each user stands once in the order of changes, at the version of the last one; so what changed since a version
-//! costs as much as there are such users.
+//! Each user stands once in the order of changes; so what changed since a version costs as much as there are such
+//! users.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::endpoints::{Endpoints, Tally};
 use super::failures::{Added, FAILURES_PER_USER, Failures};
+use super::order::Order;
 use super::slab::Slab;
 use super::snapshot::{Changes, Failure, UserState};
 use crate::clock::Timestamp;
@@ -73,7 +74,7 @@ impl Count {
 pub(super) struct Users {
     numbers: HashMap<Arc<UserKey>, usize>,
     rows: Slab<Row>,
-    order: BTreeMap<u64, usize>,
+    order: Order,
     version: u64,
     pub(super) count: Count,
 }
@@ -110,8 +111,11 @@ impl Users {
 
     /// Users whose last visible change is after `version`, in the order of those changes.
     pub(super) fn changed_since(&self, version: u64) -> Vec<Arc<UserKey>> {
-        let Some(next) = version.checked_add(1) else { return Vec::new() };
-        self.order.range(next..).filter_map(|(_, at)| Some(Arc::clone(&self.rows.get(*at)?.key))).collect()
+        let rows = self.order.newest_first().map_while(|at| self.rows.get(at));
+        let mut changed: Vec<_> =
+            rows.take_while(|row| row.version > version).map(|row| Arc::clone(&row.key)).collect();
+        changed.reverse();
+        changed
     }
 
     /// Gives the user an endpoint.
@@ -214,7 +218,7 @@ impl Users {
         }
         if let Some(row) = self.rows.remove(at) {
             self.numbers.remove(&row.key);
-            self.order.remove(&row.version);
+            self.order.remove(at);
             *self.count.of(row.sticker) -= 1;
         }
     }
@@ -255,9 +259,8 @@ impl Users {
 
     fn bump(&mut self, at: usize) {
         let Some(row) = self.rows.get_mut(at) else { return };
-        self.order.remove(&row.version);
         self.version += 1;
         row.version = self.version;
-        self.order.insert(self.version, at);
+        self.order.push_front(at);
     }
 }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::calls::{self, Calls, Step};
+use super::calls::{self, Calls, Place, Step};
 use super::endpoints::Endpoints;
 use super::failures::{Added, FAILURES_UNOWNED, Failures, failure};
 use super::registrations::{Bind, Reach, Registrations};
@@ -155,31 +155,31 @@ impl Tables {
     }
 
     fn step(&mut self, event: &Call, time: Timestamp, now: Timestamp, out: &mut Changes) -> bool {
-        let known = self.calls.place(&event.leg);
         let somewhere = !event.key.endpoint.is_empty();
-        if event.leg.is_empty() || (known.is_none() && !somewhere) {
-            return false;
-        }
-        if event.phase == CallPhase::Ended {
-            self.calls.remember(&event.leg);
-            return known.is_some_and(|slot| self.end(slot, event, time, out));
-        }
-        let Some(slot) = known else {
-            if self.calls.has_ended(&event.leg) {
+        let slot = match self.calls.place(&event.leg) {
+            Some(Place::Ended) => return false,
+            Some(Place::At(slot)) => slot,
+            None if event.leg.is_empty() || !somewhere => return false,
+            None if event.phase == CallPhase::Ended => {
+                // what led to the end may still be on the way
+                self.calls.remember(&event.leg);
                 return false;
             }
-            let slot = self.find_or_add(&event.key);
-            return self.begin(slot, event, time, out);
+            None => {
+                let slot = self.find_or_add(&event.key);
+                return self.begin(slot, event, time, out);
+            }
         };
+        if event.phase == CallPhase::Ended {
+            return self.end(slot, event, time, out);
+        }
         // a reload may have moved the endpoint to another company while the call lasts
         if somewhere && self.endpoints.get(slot).is_some_and(|endpoint| *endpoint.key != event.key) {
-            self.leave(slot, &event.leg, time, out);
-            let slot = self.find_or_add(&event.key);
-            return self.begin(slot, event, time, out);
+            return self.relocate(slot, event, time, out);
         }
         let Some(endpoint) = self.endpoints.get_mut(slot) else { return false };
         let owner = endpoint.owner;
-        match self.calls.update(&mut endpoint.legs, event, (time, now)) {
+        match Calls::update(&mut endpoint.legs, event, (time, now)) {
             Step::Late => return false,
             Step::Same { visible: false } => {}
             Step::Same { visible: true } => self.after(slot, owner, true, time, out),
@@ -213,11 +213,21 @@ impl Tables {
         true
     }
 
-    fn leave(&mut self, slot: usize, leg: &str, time: Timestamp, out: &mut Changes) {
-        let Some(endpoint) = self.endpoints.get_mut(slot) else { return };
-        let owner = endpoint.owner;
-        self.calls.take(&mut endpoint.legs, leg);
-        self.after(slot, owner, false, time, out);
+    /// Moves a leg to the endpoint that the event names; the user it leaves is told last.
+    fn relocate(&mut self, from: usize, event: &Call, time: Timestamp, out: &mut Changes) -> bool {
+        let to = self.find_or_add(&event.key);
+        let Some(endpoint) = self.endpoints.get_mut(from) else { return false };
+        let left = endpoint.owner;
+        self.calls.take(&mut endpoint.legs, &event.leg);
+        self.endpoints.settle(from, false);
+        let began = self.begin(to, event, time, out);
+        let joined = self.endpoints.get(to).and_then(|endpoint| endpoint.owner);
+        if let Some(left) = left
+            && joined != Some(left)
+        {
+            self.users.derive(left, &self.endpoints, true, time, out);
+        }
+        began
     }
 
     /// Removes the contacts that ran out, at most `most` of them looked at; says whether there may be more.
@@ -245,13 +255,13 @@ impl Tables {
         self.strays.to_vec()
     }
 
+    /// All numbers but `calls`, which [`Self::calls`] is for.
     pub(super) fn totals(&self) -> Totals {
         Totals {
             free: self.users.count.free,
             offline: self.users.count.offline,
             ringing: self.users.count.ringing,
             busy: self.users.count.busy,
-            calls: self.calls.calls(),
             legs: self.calls.legs(),
             registrations: self.endpoints.sums.registrations,
             endpoints: self.endpoints.owned(),
@@ -263,6 +273,12 @@ impl Tables {
             version: self.users.version(),
             ..self.totals
         }
+    }
+
+    /// The call of each leg.
+    pub(super) fn calls(&self) -> Vec<Arc<str>> {
+        let legs = self.endpoints.iter().flat_map(|(_, endpoint)| endpoint.legs.iter());
+        legs.map(|leg| Arc::clone(leg.call())).collect()
     }
 
     /// Lets go what nobody owns until the rest is within the limit.

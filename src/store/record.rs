@@ -1,11 +1,14 @@
 //! One record of the two-day ring, and its bytes. A record has a kind (packet, change, gap, quality); a kind that
 //! this version does not know is skipped, so a later version can add some without a second format.
+//! Bytes of one record: `kind u8`, `seq u64`, `time i64`, company, user, head (each after its length), body to
+//! the end. A head or body may grow at its end. Decoding never panics and never allocates by a length it read.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::sync::Arc;
 
+use super::wire::{Reader, put_bytes, put_varint};
 use crate::clock::Timestamp;
-use crate::event::{Change, Direction, DumpDetail, Quality, Transport, UserKey};
+use crate::event::{Change, Direction, DumpDetail, EndpointKey, Quality, Transport, UserKey};
 
 /// One record of one user, or of nobody known (the empty key).
 #[derive(Debug, Clone, PartialEq)]
@@ -95,4 +98,300 @@ pub struct Gap {
     pub packets: u64,
     /// Why.
     pub cause: GapCause,
+}
+
+/// A packet to be kept, borrowed; the fields are those of [`Packet`].
+#[derive(Debug, Clone, Copy)]
+#[expect(missing_docs, reason = "fields are those of Packet")]
+pub struct PacketParts<'a> {
+    pub direction: Direction,
+    pub transport: Transport,
+    pub local: SocketAddr,
+    pub far: SocketAddr,
+    pub detail: DumpDetail,
+    pub attribution: Attribution,
+    pub cut: bool,
+    pub unsure: bool,
+    pub original_len: u32,
+    pub endpoint: &'a str,
+    pub linked: &'a str,
+    pub bytes: &'a [u8],
+}
+
+impl PacketParts<'_> {
+    fn kept(&self) -> &[u8] {
+        self.bytes.get(..MAX_BYTES).unwrap_or(self.bytes)
+    }
+}
+
+impl Packet {
+    /// This packet, borrowed.
+    pub fn parts(&self) -> PacketParts<'_> {
+        PacketParts {
+            direction: self.direction,
+            transport: self.transport,
+            local: self.local,
+            far: self.far,
+            detail: self.detail,
+            attribution: self.attribution,
+            cut: self.cut,
+            unsure: self.unsure,
+            original_len: self.original_len,
+            endpoint: &self.endpoint,
+            linked: &self.linked,
+            bytes: &self.bytes,
+        }
+    }
+}
+
+/// Kind bytes on disk. Never reused.
+pub(super) mod kind {
+    pub(crate) const PACKET: u8 = 1;
+    pub(crate) const CHANGE: u8 = 2;
+    pub(crate) const GAP: u8 = 3;
+    pub(crate) const QUALITY: u8 = 4;
+}
+
+/// The most bytes of one packet that are kept; a longer one is cut there and marked.
+pub const MAX_BYTES: usize = 256 * 1024;
+
+/// What a record holds, on its way into the store.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Content<'a> {
+    Packet(PacketParts<'a>),
+    Change(&'a Change),
+    Gap(&'a Gap),
+    Quality(&'a Quality),
+}
+
+impl<'a> From<&'a Payload> for Content<'a> {
+    fn from(payload: &'a Payload) -> Self {
+        match payload {
+            Payload::Packet(packet) => Self::Packet(packet.parts()),
+            Payload::Change(change) => Self::Change(change),
+            Payload::Gap(gap) => Self::Gap(gap),
+            Payload::Quality(quality) => Self::Quality(quality),
+        }
+    }
+}
+
+impl Content<'_> {
+    pub(super) fn kind(&self) -> u8 {
+        match self {
+            Self::Packet(_) => kind::PACKET,
+            Self::Change(_) => kind::CHANGE,
+            Self::Gap(_) => kind::GAP,
+            Self::Quality(_) => kind::QUALITY,
+        }
+    }
+
+    fn put_head(&self, head: &mut Vec<u8>) {
+        match self {
+            Self::Packet(packet) => {
+                let kept = packet.kept();
+                let whole = u32::try_from(kept.len()) == Ok(packet.original_len);
+                let cut = packet.cut || kept.len() < packet.bytes.len();
+                head.push(
+                    u8::from(packet.direction == Direction::Out)
+                        | u8::from(cut) << 1
+                        | u8::from(packet.unsure) << 2
+                        | u8::from(whole) << 3,
+                );
+                head.push(packet.transport as u8);
+                head.push(packet.detail as u8 | (packet.attribution as u8) << 4);
+                put_address(head, packet.local);
+                put_address(head, packet.far);
+                if !whole {
+                    put_varint(head, u64::from(packet.original_len));
+                }
+                put_bytes(head, packet.endpoint.as_bytes());
+                put_bytes(head, packet.linked.as_bytes());
+            }
+            Self::Change(_) => {}
+            Self::Gap(gap) => {
+                head.extend_from_slice(&gap.from.0.to_le_bytes());
+                head.extend_from_slice(&gap.to.0.to_le_bytes());
+                head.extend_from_slice(&gap.packets.to_le_bytes());
+                head.push(gap.cause as u8);
+            }
+            Self::Quality(quality) => {
+                put_bytes(head, quality.key.company.as_bytes());
+                put_bytes(head, quality.key.endpoint.as_bytes());
+            }
+        }
+    }
+
+    fn put_body(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Packet(packet) => out.extend_from_slice(packet.kept()),
+            // plain structs into a Vec: neither can fail
+            Self::Change(change) => drop(serde_json::to_writer(out, change)),
+            Self::Quality(quality) => drop(serde_json::to_writer(out, quality)),
+            Self::Gap(_) => {}
+        }
+    }
+
+    /// Appends the bytes of one record to `out`. `head` is any buffer; it is emptied and left dirty.
+    pub(super) fn encode(
+        &self,
+        seq: u64,
+        time: Timestamp,
+        user: &UserKey,
+        head: &mut Vec<u8>,
+        out: &mut Vec<u8>,
+    ) {
+        head.clear();
+        self.put_head(head);
+        out.push(self.kind());
+        out.extend_from_slice(&seq.to_le_bytes());
+        out.extend_from_slice(&time.0.to_le_bytes());
+        put_bytes(out, user.company.as_bytes());
+        put_bytes(out, user.user.as_bytes());
+        put_bytes(out, head);
+        self.put_body(out);
+    }
+}
+
+fn put_address(out: &mut Vec<u8>, address: SocketAddr) {
+    match address {
+        SocketAddr::V4(v4) => {
+            out.push(4);
+            out.extend_from_slice(&v4.ip().octets());
+        }
+        SocketAddr::V6(v6) if v6.flowinfo() == 0 && v6.scope_id() == 0 => {
+            out.push(6);
+            out.extend_from_slice(&v6.ip().octets());
+        }
+        SocketAddr::V6(v6) => {
+            out.push(7);
+            out.extend_from_slice(&v6.ip().octets());
+            out.extend_from_slice(&v6.flowinfo().to_le_bytes());
+            out.extend_from_slice(&v6.scope_id().to_le_bytes());
+        }
+    }
+    out.extend_from_slice(&address.port().to_le_bytes());
+}
+
+fn address(reader: &mut Reader<'_>) -> Option<SocketAddr> {
+    Some(match reader.u8()? {
+        4 => {
+            let ip = Ipv4Addr::from(reader.array::<4>()?);
+            SocketAddr::new(IpAddr::V4(ip), reader.u16()?)
+        }
+        6 => {
+            let ip = Ipv6Addr::from(reader.array::<16>()?);
+            SocketAddr::new(IpAddr::V6(ip), reader.u16()?)
+        }
+        7 => {
+            let ip = Ipv6Addr::from(reader.array::<16>()?);
+            let (flow, scope) = (reader.u32()?, reader.u32()?);
+            SocketAddr::V6(SocketAddrV6::new(ip, reader.u16()?, flow, scope))
+        }
+        _ => return None,
+    })
+}
+
+/// The parts of a record's bytes; head and body are not looked into.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Row<'a> {
+    pub(super) kind: u8,
+    pub(super) seq: u64,
+    pub(super) time: Timestamp,
+    pub(super) company: &'a str,
+    pub(super) user: &'a str,
+    pub(super) head: &'a [u8],
+    pub(super) body: &'a [u8],
+}
+
+impl<'a> Row<'a> {
+    /// Splits a record's bytes; `None` if they are none.
+    pub(super) fn split(bytes: &'a [u8]) -> Option<Self> {
+        let mut reader = Reader(bytes);
+        Some(Self {
+            kind: reader.u8()?,
+            seq: reader.u64()?,
+            time: Timestamp(reader.i64()?),
+            company: reader.str()?,
+            user: reader.str()?,
+            head: reader.bytes()?,
+            body: reader.0,
+        })
+    }
+
+    /// The record; `None` for a kind, or a content, of a later version.
+    pub(super) fn decode(&self, user: &Arc<UserKey>, names: &mut Names) -> Option<Record> {
+        let mut head = Reader(self.head);
+        let payload = match self.kind {
+            kind::PACKET => Payload::Packet(self.packet(&mut head, names)?),
+            kind::CHANGE => Payload::Change(serde_json::from_slice(self.body).ok()?),
+            kind::GAP => Payload::Gap(Gap {
+                from: Timestamp(head.i64()?),
+                to: Timestamp(head.i64()?),
+                packets: head.u64()?,
+                cause: GapCause::from_number(head.u8()?),
+            }),
+            kind::QUALITY => {
+                let key = EndpointKey::new(head.str()?, head.str()?);
+                let quality: Quality = serde_json::from_slice(self.body).ok()?;
+                Payload::Quality(Quality { key, ..quality })
+            }
+            _ => return None,
+        };
+        Some(Record { seq: self.seq, time: self.time, user: Arc::clone(user), payload })
+    }
+
+    fn packet(&self, head: &mut Reader<'_>, names: &mut Names) -> Option<Packet> {
+        let [flags, transport, levels] = head.array()?;
+        let (local, far) = (address(head)?, address(head)?);
+        let original_len = match flags & 8 {
+            0 => u32::try_from(head.varint()?).ok()?,
+            _ => u32::try_from(self.body.len()).ok()?,
+        };
+        Some(Packet {
+            direction: if flags & 1 == 0 { Direction::In } else { Direction::Out },
+            transport: Transport::from_number(transport),
+            local,
+            far,
+            detail: DumpDetail::from_number(levels & 0xf)?,
+            attribution: match levels >> 4 {
+                1 => Attribution::Claimed,
+                2 => Attribution::Proven,
+                _ => Attribution::Unknown,
+            },
+            cut: flags & 2 != 0,
+            unsure: flags & 4 != 0,
+            original_len,
+            endpoint: Names::same(&mut names.endpoint, head.str()?),
+            linked: Names::same(&mut names.linked, head.str()?),
+            bytes: self.body.into(),
+        })
+    }
+}
+
+impl GapCause {
+    fn from_number(number: u8) -> Self {
+        match number {
+            1 => Self::QueueFull,
+            2 => Self::Damage,
+            3 => Self::Disk,
+            4 => Self::Limit,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// The last names decoded, so that a page of one user's records shares them.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    endpoint: Arc<str>,
+    linked: Arc<str>,
+}
+
+impl Names {
+    fn same(last: &mut Arc<str>, name: &str) -> Arc<str> {
+        if **last != *name {
+            *last = name.into();
+        }
+        Arc::clone(last)
+    }
 }

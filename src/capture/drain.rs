@@ -1,0 +1,229 @@
+//! The drain: takes what the tap holds, scans, attributes and redacts it, and hands it on. `module` runs it on the
+//! thread `usermon-drain`, a round after each short pause. A packet that nothing proves on first sight waits up to
+//! 400 ms, because events often come just after the packets they are about. Must never write a byte that the
+//! redactor has not seen, nor hand on anything of a company whose dump detail is `off`.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::attribute::{Attributed, Attributor, Certainty};
+use super::message::scan;
+use super::redact::redact_head;
+use super::{Dropped, Item, Owned, Tap};
+use crate::clock::Timestamp;
+use crate::event::{Change, DumpDetail, Quality, UserKey};
+use crate::settings::Settings;
+
+/// How long a packet waits for a proof.
+const PATIENCE: Duration = Duration::from_millis(400);
+
+/// How many packets, and bytes of them, wait at most; the oldest goes on early.
+const WAITING_PACKETS: usize = 2_048;
+const WAITING_BYTES: usize = 4 * 1024 * 1024;
+
+/// Items of one round: some milliseconds of work.
+const ROUND: usize = 2_048;
+
+/// A packet ready to be kept.
+#[derive(Debug)]
+pub struct Captured<'a> {
+    /// Whose it is; the empty key: nobody known.
+    pub user: Arc<UserKey>,
+    /// The endpoint; empty: not known.
+    pub endpoint: Arc<str>,
+    /// What joins the legs of the call, if the PBX said; empty: not known.
+    pub linked: Arc<str>,
+    /// How sure it is that it is this user's.
+    pub certainty: Certainty,
+    /// The dump detail in force.
+    pub detail: DumpDetail,
+    /// Not all bytes are here, because of the detail or a limit.
+    pub cut: bool,
+    /// The redactor could not scan all of it with certainty.
+    pub unsure: bool,
+    /// Bytes on the wire.
+    pub original_len: u32,
+    /// Time, direction, transport and addresses. Not its data: that is not redacted.
+    pub packet: &'a Owned,
+    /// What is kept, redacted.
+    pub bytes: &'a [u8],
+}
+
+/// What the drain hands on.
+#[derive(Debug)]
+pub enum Caught<'a> {
+    /// A packet.
+    Packet(Captured<'a>),
+    /// The queue was full for a while.
+    Dropped(Dropped),
+    /// A change of a user.
+    Change {
+        /// Whose.
+        user: Arc<UserKey>,
+        /// When.
+        time: Timestamp,
+        /// What.
+        change: Change,
+    },
+    /// A quality report.
+    Quality {
+        /// Whose.
+        user: Arc<UserKey>,
+        /// The report.
+        quality: Quality,
+    },
+}
+
+/// The drain of one tap. Used by one thread.
+#[derive(Debug)]
+pub struct Drain {
+    tap: Arc<Tap>,
+    attributor: Arc<Attributor>,
+    settings: Arc<Settings>,
+    waiting: VecDeque<Waiting>,
+    waiting_bytes: usize,
+    /// The attributor's facts when the waiting packets were last tried.
+    facts: u64,
+    reported_drops: u64,
+    nobody: Arc<UserKey>,
+    out: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    packet: Owned,
+    since: Timestamp,
+}
+
+impl Drain {
+    /// A drain with nothing waiting.
+    pub fn new(tap: Arc<Tap>, attributor: Arc<Attributor>, settings: Arc<Settings>) -> Self {
+        Self {
+            tap,
+            attributor,
+            settings,
+            waiting: VecDeque::new(),
+            waiting_bytes: 0,
+            facts: 0,
+            reported_drops: 0,
+            nobody: Arc::default(),
+            out: Vec::with_capacity(2_048),
+        }
+    }
+
+    /// Takes up to 2,048 items from the tap and hands on what is ready; says how many packets, changes and reports
+    /// it took. `now` decides only how long packets wait. Zero: time for a pause (10 ms, say).
+    pub fn round(&mut self, now: Timestamp, sink: &mut dyn FnMut(Caught<'_>)) -> usize {
+        self.attributor.tend();
+        self.report_drops(sink);
+        self.retry(now, sink);
+        let mut taken = 0;
+        while taken < ROUND
+            && let Some(item) = self.tap.take()
+        {
+            taken += 1;
+            match item {
+                Item::Packet(packet) => self.packet(packet, now, sink),
+                Item::Change(change) => {
+                    let (user, time, change) = *change;
+                    sink(Caught::Change { user, time, change });
+                }
+                Item::Quality(quality) => {
+                    let (user, quality) = *quality;
+                    sink(Caught::Quality { user, quality });
+                }
+            }
+        }
+        taken
+    }
+
+    /// The last rounds: empties the tap and hands on what waits. Says how many items it took. To be called once
+    /// nothing pushes any more; what is pushed meanwhile may stay.
+    pub fn finish(&mut self, now: Timestamp, sink: &mut dyn FnMut(Caught<'_>)) -> usize {
+        let mut taken = 0;
+        loop {
+            match self.round(now, sink) {
+                0 => break,
+                n => taken += n,
+            }
+        }
+        while let Some(waiting) = self.unqueue() {
+            let attributed = self.attributor.attribute(&waiting.packet, &scan(waiting.packet.data()));
+            self.deliver(&waiting.packet, attributed, sink);
+        }
+        self.report_drops(sink);
+        taken
+    }
+
+    fn report_drops(&mut self, sink: &mut dyn FnMut(Caught<'_>)) {
+        if let Some(dropped) = self.tap.dropped_since(self.reported_drops) {
+            self.reported_drops += dropped.packets;
+            sink(Caught::Dropped(dropped));
+        }
+    }
+
+    fn packet(&mut self, packet: Owned, now: Timestamp, sink: &mut dyn FnMut(Caught<'_>)) {
+        let attributed = self.attributor.attribute(&packet, &scan(packet.data()));
+        if attributed.settled {
+            self.deliver(&packet, attributed, sink);
+            return;
+        }
+        self.waiting_bytes += packet.data().len();
+        self.waiting.push_back(Waiting { packet, since: now });
+        while self.waiting.len() > WAITING_PACKETS || self.waiting_bytes > WAITING_BYTES {
+            let Some(waiting) = self.unqueue() else { break };
+            let attributed = self.attributor.attribute(&waiting.packet, &scan(waiting.packet.data()));
+            self.deliver(&waiting.packet, attributed, sink);
+        }
+    }
+
+    fn unqueue(&mut self) -> Option<Waiting> {
+        let waiting = self.waiting.pop_front()?;
+        self.waiting_bytes = self.waiting_bytes.saturating_sub(waiting.packet.data().len());
+        Some(waiting)
+    }
+
+    /// Tries waiting packets again: all of them if there are new facts, else those that have waited long enough.
+    fn retry(&mut self, now: Timestamp, sink: &mut dyn FnMut(Caught<'_>)) {
+        let facts = self.attributor.facts();
+        let all = facts != self.facts;
+        self.facts = facts;
+        // a clock that was set back must not keep them
+        let due = |waiting: &Waiting| now.since(waiting.since) >= PATIENCE || now < waiting.since;
+        for _ in 0..self.waiting.len() {
+            if !all && !self.waiting.front().is_some_and(due) {
+                break;
+            }
+            let Some(waiting) = self.unqueue() else { break };
+            let attributed = self.attributor.attribute(&waiting.packet, &scan(waiting.packet.data()));
+            if attributed.settled || due(&waiting) {
+                self.deliver(&waiting.packet, attributed, sink);
+            } else {
+                self.waiting_bytes += waiting.packet.data().len();
+                self.waiting.push_back(waiting);
+            }
+        }
+    }
+
+    fn deliver(&mut self, packet: &Owned, attributed: Attributed, sink: &mut dyn FnMut(Caught<'_>)) {
+        let user = attributed.user.unwrap_or_else(|| self.nobody.clone());
+        let detail = self.settings.dump_detail(&user.company);
+        if detail == DumpDetail::Off {
+            return;
+        }
+        let redacted = redact_head(detail, packet.data(), packet.is_torn(), &mut self.out);
+        sink(Caught::Packet(Captured {
+            user,
+            endpoint: attributed.endpoint,
+            linked: attributed.linked,
+            certainty: attributed.certainty,
+            detail,
+            cut: redacted.cut,
+            unsure: redacted.unsure,
+            original_len: packet.original_len,
+            packet,
+            bytes: &self.out,
+        }));
+    }
+}

@@ -1,0 +1,224 @@
+//! The light scan of a SIP message: start line, Call-ID, CSeq, From and To user, out of raw bytes. The drain calls
+//! it once per packet, pages call it for each line they show. It allocates nothing and never fails: what is not
+//! there, or not readable, stays empty. Compact names, any letter case, folded lines, bare LF and bare CR are read
+//! as the tolerant stacks read them. It must never be taken for a validating parser.
+
+use super::line::{byte, is_white, logical, message_start, physical, slice, trim};
+use crate::event::Direction;
+
+/// What the scan found; every slice lies within the message. Of repeated headers the first counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Scan<'a> {
+    /// The first line, without its line break and white space around it.
+    pub start_line: &'a [u8],
+    /// Method of a request; empty for a response and for what is not SIP.
+    pub method: &'a [u8],
+    /// Status of a response.
+    pub status: Option<u16>,
+    /// Call-ID.
+    pub call_id: &'a [u8],
+    /// Number of the CSeq header.
+    pub cseq: Option<u32>,
+    /// Method of the CSeq header.
+    pub cseq_method: &'a [u8],
+    /// User part of the From URI as on the wire (escapes not decoded), without password.
+    pub from_user: &'a [u8],
+    /// Host of the From URI, without port; IPv6 with its brackets. Empty for `tel:`.
+    pub from_host: &'a [u8],
+    /// User part of the To URI, as `from_user`.
+    pub to_user: &'a [u8],
+    /// Host of the To URI, as `from_host`.
+    pub to_host: &'a [u8],
+    /// Branch of the topmost Via.
+    pub branch: &'a [u8],
+    /// Media type of the body, with its parameters.
+    pub content_type: &'a [u8],
+    /// Content-Length, where it is a number.
+    pub content_length: Option<u32>,
+    /// Where the body begins; the message's length if there is none.
+    pub body: usize,
+}
+
+impl<'a> Scan<'a> {
+    /// Whether the start line is one of SIP.
+    pub fn is_sip(&self) -> bool {
+        self.status.is_some() || !self.method.is_empty()
+    }
+
+    /// The method of a request, or of the request that a response answers.
+    pub fn transaction_method(&self) -> &'a [u8] {
+        if self.method.is_empty() { self.cseq_method } else { self.method }
+    }
+
+    /// User and host of the party on our side of the wire: of a request that comes in and a response that goes out
+    /// the From, else the To; of REGISTER always the To, whose binding it is.
+    pub fn our_party(&self, direction: Direction) -> (&'a [u8], &'a [u8]) {
+        let request = self.status.is_none();
+        let from = request == (direction == Direction::In);
+        if from && !self.transaction_method().eq_ignore_ascii_case(b"REGISTER") {
+            (self.from_user, self.from_host)
+        } else {
+            (self.to_user, self.to_host)
+        }
+    }
+}
+
+/// Scans a message of any bytes. Cost: one pass over the head, 0.1 to 0.3 us for a usual one.
+pub fn scan(data: &[u8]) -> Scan<'_> {
+    let mut scan = Scan::default();
+    let (end, mut at) = physical(data, message_start(data));
+    scan.start_line = trim(slice(data, message_start(data), end));
+    start_line(&mut scan);
+    scan.body = data.len();
+    while at < data.len() {
+        let line = logical(data, at);
+        if line.end == at {
+            scan.body = line.next;
+            break;
+        }
+        header(&mut scan, slice(data, at, line.end));
+        at = line.next;
+    }
+    scan
+}
+
+fn start_line(scan: &mut Scan<'_>) {
+    let line = scan.start_line;
+    let first = word(line);
+    if is_version(first) {
+        scan.status =
+            number(word(trim(slice(line, first.len(), line.len())))).and_then(|n| u16::try_from(n).ok());
+    } else if line
+        .rsplit(|&b| is_white(b))
+        .next()
+        .is_some_and(|last| last.len() < line.len() && is_version(last))
+    {
+        scan.method = first;
+    }
+}
+
+fn is_version(word: &[u8]) -> bool {
+    word.get(..4).is_some_and(|w| w.eq_ignore_ascii_case(b"SIP/"))
+}
+
+fn header<'a>(scan: &mut Scan<'a>, line: &'a [u8]) {
+    if !matches!(byte(line, 0) | 0x20, b'c' | b'f' | b'i' | b'l' | b't' | b'v') {
+        return;
+    }
+    let Some(colon) = line.iter().take(64).position(|&b| b == b':') else { return };
+    let name = trim(slice(line, 0, colon));
+    let value = trim(slice(line, colon + 1, line.len()));
+    let is = |long: &[u8], compact: u8| {
+        name.eq_ignore_ascii_case(long) || (name.len() == 1 && byte(name, 0) | 0x20 == compact)
+    };
+    if is(b"via", b'v') {
+        if scan.branch.is_empty() {
+            scan.branch = parameter(value, b"branch");
+        }
+    } else if is(b"from", b'f') {
+        if scan.from_host.is_empty() && scan.from_user.is_empty() {
+            (scan.from_user, scan.from_host) = party(value);
+        }
+    } else if is(b"to", b't') {
+        if scan.to_host.is_empty() && scan.to_user.is_empty() {
+            (scan.to_user, scan.to_host) = party(value);
+        }
+    } else if is(b"call-id", b'i') {
+        if scan.call_id.is_empty() {
+            scan.call_id = value;
+        }
+    } else if name.eq_ignore_ascii_case(b"cseq") {
+        if scan.cseq_method.is_empty() {
+            let digits = word(value);
+            scan.cseq = number(digits);
+            scan.cseq_method = word(trim(slice(value, digits.len(), value.len())));
+        }
+    } else if is(b"content-type", b'c') {
+        if scan.content_type.is_empty() {
+            scan.content_type = value;
+        }
+    } else if is(b"content-length", b'l') && scan.content_length.is_none() {
+        scan.content_length = number(value);
+    }
+}
+
+/// The bytes up to the first white space.
+fn word(text: &[u8]) -> &[u8] {
+    text.split(|&b| is_white(b)).next().unwrap_or_default()
+}
+
+/// A decimal number; `None` for anything else and for what does not fit.
+fn number(text: &[u8]) -> Option<u32> {
+    if !text.first().is_some_and(u8::is_ascii_digit) {
+        return None;
+    }
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+/// The value of a parameter of the first element of a comma-separated header.
+fn parameter<'a>(value: &'a [u8], name: &[u8]) -> &'a [u8] {
+    let first = value.split(|&b| b == b',').next().unwrap_or_default();
+    for piece in first.split(|&b| b == b';').skip(1) {
+        if let Some(equals) = piece.iter().position(|&b| b == b'=')
+            && trim(slice(piece, 0, equals)).eq_ignore_ascii_case(name)
+        {
+            return trim(slice(piece, equals + 1, piece.len()));
+        }
+    }
+    &[]
+}
+
+/// User and host of a From or To value: `"name" <uri>;params` or `uri;params`.
+fn party(value: &[u8]) -> (&[u8], &[u8]) {
+    let uri = match angle(value) {
+        Some(open) => {
+            let inner = slice(value, open + 1, value.len());
+            inner.split(|&b| b == b'>').next().unwrap_or_default()
+        }
+        None => value.split(|&b| b == b';').next().unwrap_or_default(),
+    };
+    user_and_host(trim(uri))
+}
+
+/// Position of the `<` that is not within a quoted name.
+fn angle(value: &[u8]) -> Option<usize> {
+    let (mut quoted, mut escaped) = (false, false);
+    for (at, &b) in value.iter().enumerate() {
+        match b {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b'<' if !quoted => return Some(at),
+            _ => {}
+        }
+    }
+    // an open quote hides the bracket from a strict reader; the tolerant ones take the last
+    if quoted { value.iter().rposition(|&b| b == b'<') } else { None }
+}
+
+fn user_and_host(uri: &[u8]) -> (&[u8], &[u8]) {
+    let Some(colon) = uri.iter().position(|&b| b == b':') else { return (&[], &[]) };
+    let (scheme, rest) = (slice(uri, 0, colon), slice(uri, colon + 1, uri.len()));
+    if scheme.eq_ignore_ascii_case(b"tel") {
+        return (rest.split(|&b| b == b';').next().unwrap_or_default(), &[]);
+    }
+    if !scheme.eq_ignore_ascii_case(b"sip") && !scheme.eq_ignore_ascii_case(b"sips") {
+        return (&[], &[]);
+    }
+    let (user, after) = match rest.iter().position(|&b| b == b'@') {
+        Some(at) => {
+            let info = slice(rest, 0, at);
+            (info.split(|&b| b == b':').next().unwrap_or_default(), slice(rest, at + 1, rest.len()))
+        }
+        None => (&[][..], rest),
+    };
+    let end = if byte(after, 0) == b'[' {
+        after.iter().position(|&b| b == b']').map_or(after.len(), |n| n + 1)
+    } else {
+        after
+            .iter()
+            .position(|&b| matches!(b, b':' | b';' | b'?' | b'/') || is_white(b))
+            .unwrap_or(after.len())
+    };
+    (trim(user), slice(after, 0, end))
+}

@@ -1,0 +1,230 @@
+//! What is proven about packets: which endpoint a Call-ID belongs to, and which contacts are registered at an
+//! address. Pure tables: no lock, no clock. The attributor holds them. Every table is bounded, and none can be
+//! emptied by one who only chooses Call-IDs: an endpoint that brings many crowds out its own, not another's.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use crate::event::EndpointKey;
+
+/// Call-IDs that one endpoint may have in one generation.
+const CALLS_PER_ENDPOINT: usize = 256;
+
+/// Contacts that one endpoint may have.
+const CONTACTS_PER_ENDPOINT: usize = 32;
+
+/// Registrations in all; more are not remembered.
+const REGISTRATIONS: usize = 262_144;
+
+/// Endpoints that one Call-ID may belong to (a proxy's two legs, and forks).
+const LEGS_PER_CALL: usize = 8;
+
+/// A longer Call-ID is not remembered.
+const CALL_ID_LIMIT: usize = 512;
+
+/// One endpoint that a Call-ID belongs to.
+#[derive(Debug, Clone)]
+pub(super) struct Leg {
+    /// The endpoint; an empty name: nobody's (a trunk, a local channel).
+    pub(super) key: Arc<EndpointKey>,
+    /// What joins the legs of one call; empty: not told.
+    pub(super) linked: Arc<str>,
+}
+
+/// Call-IDs with their endpoints, in two generations: when the young one is full the old one is forgotten.
+#[derive(Debug)]
+pub(super) struct CallIds {
+    young: Generation,
+    old: Generation,
+    capacity: usize,
+}
+
+#[derive(Debug, Default)]
+struct Generation {
+    legs: HashMap<Arc<[u8]>, Vec<Leg>>,
+    /// Call-IDs of each endpoint, oldest first.
+    turns: HashMap<Arc<EndpointKey>, VecDeque<Arc<[u8]>>>,
+}
+
+/// Tables that are no longer needed. To be dropped where no lock is held: it takes milliseconds when they are full.
+#[derive(Debug)]
+#[must_use]
+pub(super) struct Forgotten(#[expect(dead_code, reason = "only dropped")] Generation);
+
+impl CallIds {
+    /// Tables for at least `capacity` Call-IDs, at most twice as many.
+    pub(super) fn new(capacity: usize) -> Self {
+        Self { young: Generation::default(), old: Generation::default(), capacity }
+    }
+
+    /// The endpoints of a Call-ID; empty: not known.
+    pub(super) fn legs(&self, call_id: &[u8]) -> &[Leg] {
+        let known = self.young.legs.get(call_id).or_else(|| self.old.legs.get(call_id));
+        known.map_or(&[], Vec::as_slice)
+    }
+
+    /// Adds an endpoint to a Call-ID, or updates its linked id. Says whether something new was learnt. Cost: a few
+    /// hash look-ups.
+    pub(super) fn learn(
+        &mut self,
+        call_id: &[u8],
+        key: &Arc<EndpointKey>,
+        linked: &Arc<str>,
+    ) -> (bool, Option<Forgotten>) {
+        if call_id.is_empty() || call_id.len() > CALL_ID_LIMIT {
+            return (false, None);
+        }
+        if let Some(legs) = self.young.legs.get_mut(call_id) {
+            return (add(legs, key, linked), None);
+        }
+        // what is still in use moves on to the young generation
+        let mut legs = self.old.legs.remove(call_id).unwrap_or_default();
+        let news = add(&mut legs, key, linked);
+        let owner = legs.first().map_or_else(|| key.clone(), |leg| leg.key.clone());
+        self.young.insert(call_id.into(), owner, legs);
+        let full = self.young.legs.len() >= self.capacity;
+        let forgotten = full.then(|| {
+            let young = std::mem::take(&mut self.young);
+            Forgotten(std::mem::replace(&mut self.old, young))
+        });
+        (news, forgotten)
+    }
+
+    /// Keeps a Call-ID that is in use from being forgotten.
+    pub(super) fn touch(&mut self, call_id: &[u8]) -> Option<Forgotten> {
+        if self.young.legs.contains_key(call_id) {
+            return None;
+        }
+        let leg = self.old.legs.get(call_id)?.first()?.clone();
+        self.learn(call_id, &leg.key, &leg.linked).1
+    }
+}
+
+/// Adds or updates one endpoint's leg.
+fn add(legs: &mut Vec<Leg>, key: &Arc<EndpointKey>, linked: &Arc<str>) -> bool {
+    if let Some(leg) = legs.iter_mut().find(|leg| leg.key == *key) {
+        if linked.is_empty() || leg.linked == *linked {
+            return false;
+        }
+        leg.linked = linked.clone();
+        return true;
+    }
+    if legs.len() >= LEGS_PER_CALL {
+        return false;
+    }
+    legs.push(Leg { key: key.clone(), linked: linked.clone() });
+    true
+}
+
+impl Generation {
+    fn insert(&mut self, call_id: Arc<[u8]>, owner: Arc<EndpointKey>, legs: Vec<Leg>) {
+        let turn = self.turns.entry(owner).or_default();
+        if turn.len() >= CALLS_PER_ENDPOINT
+            && let Some(oldest) = turn.pop_front()
+        {
+            self.legs.remove(&oldest);
+        }
+        turn.push_back(call_id.clone());
+        self.legs.insert(call_id, legs);
+    }
+}
+
+/// The registered contacts, by endpoint, by far address and by the Call-ID of their REGISTER. Only the PBX's word
+/// changes them.
+#[derive(Debug, Default)]
+pub(super) struct Registrations {
+    contacts: HashMap<Arc<EndpointKey>, Vec<Contact>>,
+    addresses: HashMap<SocketAddr, HashSet<Arc<EndpointKey>>>,
+    call_ids: HashMap<Arc<[u8]>, Arc<EndpointKey>>,
+    len: usize,
+}
+
+#[derive(Debug)]
+struct Contact {
+    contact: Arc<str>,
+    far: Option<SocketAddr>,
+    call_id: Arc<[u8]>,
+}
+
+impl Registrations {
+    /// A contact was bound or refreshed.
+    pub(super) fn bind(
+        &mut self,
+        key: &Arc<EndpointKey>,
+        contact: &Arc<str>,
+        far: Option<SocketAddr>,
+        call_id: &str,
+    ) {
+        let known = self.unbind(key, contact);
+        let call_id: Arc<[u8]> = match (call_id.is_empty() || call_id.len() > CALL_ID_LIMIT, &known) {
+            (true, Some(before)) => before.call_id.clone(),
+            (true, None) => Arc::default(),
+            (false, _) => call_id.as_bytes().into(),
+        };
+        let far = far.or(known.as_ref().and_then(|before| before.far));
+        if self.contacts.get(key).is_some_and(|list| list.len() >= CONTACTS_PER_ENDPOINT) {
+            let oldest = self.contacts.get(key).and_then(|list| list.first()).map(|c| c.contact.clone());
+            if let Some(oldest) = oldest {
+                self.unbind(key, &oldest);
+            }
+        }
+        if self.len >= REGISTRATIONS {
+            return;
+        }
+        if let Some(far) = far {
+            self.addresses.entry(far).or_default().insert(key.clone());
+        }
+        if !call_id.is_empty() {
+            self.call_ids.insert(call_id.clone(), key.clone());
+        }
+        let contact = Contact { contact: contact.clone(), far, call_id };
+        self.contacts.entry(key.clone()).or_default().push(contact);
+        self.len += 1;
+    }
+
+    /// A contact is gone. Gives the Call-ID it was registered with; empty: not known.
+    pub(super) fn remove(&mut self, key: &Arc<EndpointKey>, contact: &str) -> Option<Arc<[u8]>> {
+        self.unbind(key, contact).map(|gone| gone.call_id)
+    }
+
+    fn unbind(&mut self, key: &Arc<EndpointKey>, contact: &str) -> Option<Contact> {
+        let list = self.contacts.get_mut(key)?;
+        let at = list.iter().position(|c| *c.contact == *contact)?;
+        let gone = list.remove(at);
+        self.len -= 1;
+        let elsewhere = list.iter().any(|c| c.far == gone.far);
+        let same_call_id = list.iter().any(|c| c.call_id == gone.call_id);
+        if list.is_empty() {
+            self.contacts.remove(key);
+        }
+        if let Some(far) = gone.far
+            && !elsewhere
+            && let Some(keys) = self.addresses.get_mut(&far)
+        {
+            keys.remove(key);
+            if keys.is_empty() {
+                self.addresses.remove(&far);
+            }
+        }
+        if !same_call_id && self.call_ids.get(&gone.call_id).is_some_and(|owner| owner == key) {
+            self.call_ids.remove(&gone.call_id);
+        }
+        Some(gone)
+    }
+
+    /// The endpoints with a contact at an address, in no order; no more than `limit` of them.
+    pub(super) fn at(&self, far: &SocketAddr, limit: usize) -> Vec<Arc<EndpointKey>> {
+        self.addresses.get(far).map_or_else(Vec::new, |keys| keys.iter().take(limit).cloned().collect())
+    }
+
+    /// The endpoint as it is registered at this address.
+    pub(super) fn is_at(&self, far: &SocketAddr, key: &EndpointKey) -> Option<Arc<EndpointKey>> {
+        self.addresses.get(far)?.get(key).cloned()
+    }
+
+    /// The endpoint that registers with a Call-ID.
+    pub(super) fn by_call_id(&self, call_id: &[u8]) -> Option<&Arc<EndpointKey>> {
+        self.call_ids.get(call_id)
+    }
+}

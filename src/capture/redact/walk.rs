@@ -1,0 +1,192 @@
+//! The walk through a message's lines. Heads, parts of a multipart body, a message within a message and SDP are
+//! all the same to it: every rule looks at every line that is not filled as a whole. Only what fills whole bodies
+//! (a MESSAGE's text, SMS, DTMF) needs to know where a head ends and, in a multipart, where a part ends; and there
+//! the stricter reading wins. Must stay linear: nothing found at a line may cost more than that line.
+
+use std::ops::Range;
+
+use super::body::{self, Class};
+use super::ink::Ink;
+use super::value;
+use crate::capture::line::{Logical, is_blank, logical, message_start, physical, slice};
+
+/// How deep multiparts may nest before the rest is filled.
+const DEPTH: usize = 8;
+
+/// What the walk found.
+pub(super) struct Walked {
+    /// Length of the head with its empty line.
+    pub(super) head: usize,
+    /// Codec, `c=` and `m=` lines of SDP bodies, with their line breaks.
+    pub(super) codecs: Vec<Range<usize>>,
+    /// Something could not be scanned with certainty.
+    pub(super) unsure: bool,
+}
+
+/// One walk.
+pub(super) struct Walk<'a, 'b> {
+    pub(super) ink: &'a mut Ink<'b>,
+    /// Class of the body we are in.
+    class: Class,
+    /// Class of the body that the head we are in announces; only ever made stricter.
+    pub(super) pending: Class,
+    /// Boundaries of the multiparts we are in, outermost first, as ranges of the message.
+    boundaries: Vec<Range<usize>>,
+    /// Boundaries that the head we are in announces.
+    pub(super) offered: Vec<Range<usize>>,
+    head: Option<usize>,
+    codecs: Option<Vec<Range<usize>>>,
+    torn: bool,
+    pub(super) unsure: bool,
+}
+
+impl<'a, 'b> Walk<'a, 'b> {
+    /// A walk over a whole message, or one whose end is missing (`torn`).
+    pub(super) fn over(ink: &'a mut Ink<'b>, torn: bool) -> Self {
+        Self {
+            ink,
+            class: Class::Plain,
+            pending: Class::Plain,
+            boundaries: Vec::new(),
+            offered: Vec::new(),
+            head: None,
+            codecs: None,
+            torn,
+            unsure: false,
+        }
+    }
+
+    /// Also notes which lines of SDP `headers` keeps.
+    pub(super) fn keep_codecs(mut self) -> Self {
+        self.codecs = Some(Vec::new());
+        self
+    }
+
+    /// Walks to the end and fills what no level may keep.
+    pub(super) fn run(mut self) -> Walked {
+        let data = self.ink.data;
+        let mut at = message_start(data);
+        let start = at;
+        while at < data.len() {
+            if self.class == Class::Secret {
+                at = self.fill_part(at);
+                continue;
+            }
+            if let Some(next) = self.boundary(at) {
+                at = next;
+                continue;
+            }
+            let line = logical(data, at);
+            if line.end == at {
+                self.empty_line(line.next);
+                at = line.next;
+                continue;
+            }
+            if self.torn && line.next >= data.len() {
+                self.ink.fill(at, line.end);
+                break;
+            }
+            self.line(at, line, at == start);
+            match line.hollow {
+                Some(text) if self.pending.fills() => {
+                    self.empty_line(text);
+                    at = text;
+                }
+                _ => at = line.next,
+            }
+        }
+        Walked {
+            head: self.head.unwrap_or(data.len()),
+            codecs: self.codecs.unwrap_or_default(),
+            unsure: self.unsure,
+        }
+    }
+
+    /// The head ends before `next`.
+    fn empty_line(&mut self, next: usize) {
+        self.head.get_or_insert(next);
+        if self.class == Class::Signal {
+            return;
+        }
+        self.class = std::mem::take(&mut self.pending);
+        if self.boundaries.len() + self.offered.len() > DEPTH {
+            self.class = Class::Secret;
+            self.unsure = true;
+        }
+        // a body that is filled as a whole has no parts
+        if !self.class.fills() {
+            self.boundaries.append(&mut self.offered);
+        }
+        self.offered.clear();
+    }
+
+    /// If a boundary line of a multipart we are in begins at `at`: enters the part behind it.
+    fn boundary(&mut self, at: usize) -> Option<usize> {
+        let data = self.ink.data;
+        if self.boundaries.is_empty() || slice(data, at, at + 2) != b"--" {
+            return None;
+        }
+        let (end, next) = physical(data, at);
+        let line = slice(data, at + 2, end);
+        let (level, closing) = self.boundaries.iter().enumerate().rev().find_map(|(level, range)| {
+            let rest = line.strip_prefix(slice(data, range.start, range.end))?;
+            let closing = rest.starts_with(b"--");
+            let rest = rest.strip_prefix(b"--").unwrap_or(rest);
+            rest.iter().all(|&b| is_blank(b)).then_some((level, closing))
+        })?;
+        self.boundaries.truncate(if closing { level } else { level + 1 });
+        (self.class, self.pending) = (Class::Plain, Class::Plain);
+        self.offered.clear();
+        Some(next)
+    }
+
+    /// Fills from `from` to the next boundary line or the end.
+    fn fill_part(&mut self, from: usize) -> usize {
+        let data = self.ink.data;
+        let mut at = if self.boundaries.is_empty() { data.len() } else { from };
+        let mut text_end = from;
+        while at < data.len() {
+            if let Some(next) = self.boundary(at) {
+                self.ink.fill_all(from, text_end);
+                return next;
+            }
+            (text_end, at) = physical(data, at);
+        }
+        self.ink.fill_all(from, data.len());
+        data.len()
+    }
+
+    fn line(&mut self, at: usize, line: Logical, first: bool) {
+        if self.class == Class::Signal {
+            body::signal(self.ink, at, line.end);
+            return;
+        }
+        let data = self.ink.data;
+        let mut done = self.header(at, line.end);
+        let mut from = at;
+        while from < line.end && !done {
+            let (end, next) = physical(data, from);
+            let white = slice(data, from, end).iter().all(|&b| is_blank(b));
+            if white {
+                from = next;
+                continue;
+            }
+            if let Some(secret) = body::sdp_secret(slice(data, from, line.end)) {
+                self.ink.fill(from + secret, line.end);
+                done = true;
+            } else if from > at {
+                done = self.hidden_header(from, end, line.end);
+            }
+            from = next;
+        }
+        value::sweep(self.ink, at, line.end, first);
+        if self.class == Class::Sdp
+            && let Some(codecs) = &mut self.codecs
+        {
+            let (end, next) = physical(data, at);
+            if body::is_codec_line(slice(data, at, end)) {
+                codecs.push(at..next);
+            }
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Plain sentences for an administrator: what a change, a gap or a failure's cause means. The one place for them.
+
+use std::net::SocketAddr;
+
+use crate::event::{CallDirection, CallPhase, Change, FailureCause, Transport};
+use crate::store::record::{Gap, GapCause};
+
+/// A gap as a sentence: how many packets are missing, and why.
+pub(crate) fn gap_words(gap: &Gap) -> String {
+    let number = match gap.packets {
+        0 => "Packets are".to_owned(),
+        1 => "1 packet is".to_owned(),
+        n => format!("{n} packets are"),
+    };
+    let cause = match gap.cause {
+        GapCause::QueueFull => "the queue between the PBX and the capture was full",
+        GapCause::Damage => "a stretch of the disk could not be read",
+        GapCause::Disk => "the disk refused to write or was too full",
+        GapCause::Limit => "a limit of the store was reached",
+        GapCause::Other => "the cause is of a later version",
+    };
+    format!("{number} missing here: {cause}.")
+}
+
+/// A change as a sentence for an administrator.
+pub(crate) fn change_words(change: &Change) -> String {
+    let place = |far: &Option<SocketAddr>| far.map_or_else(String::new, |far| format!(" from {far}"));
+    match change {
+        Change::Sticker { sticker, calls: 0 } => format!("Sticker: {}.", sticker.word()),
+        Change::Sticker { sticker, calls } => format!("Sticker: {} {calls}.", sticker.word()),
+        Change::Registered { contact, far, transport, user_agent } => {
+            let over = if *transport == Transport::Unknown { "" } else { transport.name() };
+            format!("Registered{} {over}: {contact} ({user_agent}).", place(far))
+                .replace(" :", ":")
+                .replace(" ()", "")
+        }
+        Change::Unregistered { contact, expired: true } => format!("Registration expired: {contact}."),
+        Change::Unregistered { contact, expired: false } => format!("Unregistered: {contact}."),
+        Change::Reachability { contact, reachable: true } => format!("Answers again: {contact}."),
+        Change::Reachability { contact, reachable: false } => format!("Does not answer: {contact}."),
+        Change::Failed { cause, far, .. } => format!("Failed{}. {}", place(far), cause_words(*cause)),
+        Change::Call { phase, direction, far_number, far_name, cause, .. } => {
+            let step = match phase {
+                CallPhase::Ringing => "rings",
+                CallPhase::Up => "is answered",
+                CallPhase::Held => "is held",
+                CallPhase::Ended => "ends",
+            };
+            let way = match direction {
+                CallDirection::Outgoing => "Call to",
+                CallDirection::Incoming => "Call from",
+            };
+            let who = match (&**far_name, &**far_number) {
+                ("", "") => "an unknown party".to_owned(),
+                ("", number) => number.to_owned(),
+                (name, "") => name.to_owned(),
+                (name, number) => format!("{name} ({number})"),
+            };
+            let why = if *cause == 0 { String::new() } else { format!(", cause {cause}") };
+            format!("{way} {who} {step}{why}.")
+        }
+    }
+}
+
+/// A failure's cause as a sentence for an administrator.
+pub(crate) fn cause_words(cause: FailureCause) -> &'static str {
+    match cause {
+        FailureCause::WrongPassword => {
+            "Wrong password: the digest response does not match the one on the PBX."
+        }
+        FailureCause::UnknownUser => "Unknown user: the PBX has no such account.",
+        FailureCause::Forbidden => "Forbidden: an access list of the PBX refuses this address.",
+        FailureCause::Tls => "TLS failed: the secure connection was not set up.",
+        FailureCause::Refused => "Refused: the PBX does not take a request of this form.",
+        FailureCause::Other => "Not known: the PBX gave no cause.",
+    }
+}

@@ -1,0 +1,227 @@
+//! The ring's folder: who may use it, what may be in it, and every name of a file. Opened by [`super::Store`];
+//! nothing else of the store makes a path. Names are made of our own numbers only.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{ErrorKind, Read};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use parking_lot::Mutex;
+use rustix::fs::FlockOperation;
+
+use crate::error::{Error, Result};
+
+/// A file of the ring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Name {
+    /// Records of the last minutes.
+    Journal(u64),
+    /// Sealed records.
+    Segment(u64),
+    /// A segment that is being written.
+    Unfinished(u64),
+    /// A journal that failed, kept for a person to look at; not read again.
+    BadJournal(u64),
+    /// The same of a segment.
+    BadSegment(u64),
+}
+
+impl Name {
+    fn text(self) -> String {
+        match self {
+            Self::Journal(n) => format!("journal-{n:016x}.log"),
+            Self::Segment(n) => format!("segment-{n:016x}.seg"),
+            Self::Unfinished(n) => format!("segment-{n:016x}.tmp"),
+            Self::BadJournal(n) => format!("journal-{n:016x}.bad"),
+            Self::BadSegment(n) => format!("segment-{n:016x}.bad"),
+        }
+    }
+
+    fn of(text: &str) -> Option<Self> {
+        let (rest, make): (_, [fn(u64) -> Self; 3]) = if let Some(rest) = text.strip_prefix("journal-") {
+            (rest, [Self::Journal, Self::Journal, Self::BadJournal])
+        } else {
+            (text.strip_prefix("segment-")?, [Self::Segment, Self::Unfinished, Self::BadSegment])
+        };
+        let (number, ending) = rest.split_once('.')?;
+        let [first, second, bad] = make;
+        let make = match ending {
+            "log" | "seg" => first,
+            "tmp" => second,
+            "bad" => bad,
+            _ => return None,
+        };
+        let name = make(u64::from_str_radix(number, 16).ok()?);
+        (name.text() == text).then_some(name)
+    }
+
+    pub(super) fn number(self) -> u64 {
+        let (Self::Journal(n)
+        | Self::Segment(n)
+        | Self::Unfinished(n)
+        | Self::BadJournal(n)
+        | Self::BadSegment(n)) = self;
+        n
+    }
+}
+
+/// A folder that this process alone uses.
+#[derive(Debug)]
+pub(super) struct Folder {
+    dir: PathBuf,
+    lock: Mutex<Option<File>>,
+}
+
+const LOCK: &str = "lock";
+
+impl Folder {
+    /// Makes the folder if it is not there (0700), refuses one that others may write to, locks it.
+    pub(super) fn open(dir: &Path) -> Result<Self> {
+        let lock = Mutex::new(Some(claim(dir)?));
+        Ok(Self { dir: dir.to_owned(), lock })
+    }
+
+    /// Makes and locks the folder again if somebody removed it.
+    pub(super) fn restore(&self) -> Result<()> {
+        let lost = std::fs::metadata(self.dir.join(LOCK)).is_err();
+        if lost {
+            let file = claim(&self.dir)?;
+            *self.lock.lock() = Some(file);
+        }
+        Ok(())
+    }
+
+    /// Lets another process have the folder.
+    pub(super) fn release(&self) {
+        *self.lock.lock() = None;
+    }
+
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    pub(super) fn path(&self, name: Name) -> PathBuf {
+        self.dir.join(name.text())
+    }
+
+    /// A new file, 0600, close-on-exec, never through a link.
+    pub(super) fn create(&self, name: Name) -> Result<File> {
+        let path = self.path(name);
+        OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .custom_flags(libc::O_NOFOLLOW)
+            .open(&path)
+            .map_err(|e| Error::io("create", &path, e))
+    }
+
+    /// An existing file, to read.
+    pub(super) fn open_file(&self, name: Name) -> Result<File> {
+        let path = self.path(name);
+        OpenOptions::new()
+            .read(true)
+            .custom_flags(libc::O_NOFOLLOW)
+            .open(&path)
+            .map_err(|e| Error::io("open", &path, e))
+    }
+
+    /// A whole file; never more memory than it is long.
+    pub(super) fn read(&self, name: Name) -> Result<Vec<u8>> {
+        let mut file = self.open_file(name)?;
+        let fail = |e| Error::io("read", &self.path(name), e);
+        let length = file.metadata().map_err(fail)?.len();
+        let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
+        file.read_to_end(&mut bytes).map_err(fail)?;
+        Ok(bytes)
+    }
+
+    pub(super) fn rename(&self, from: Name, to: Name) -> Result<()> {
+        let path = self.path(from);
+        std::fs::rename(&path, self.path(to)).map_err(|e| Error::io("rename", &path, e))
+    }
+
+    /// Removes a file; one that is gone already is no error.
+    pub(super) fn remove(&self, name: Name) -> Result<()> {
+        let path = self.path(name);
+        match std::fs::remove_file(&path) {
+            Err(e) if e.kind() != ErrorKind::NotFound => Err(Error::io("remove", &path, e)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes names durable.
+    pub(super) fn sync(&self) -> Result<()> {
+        File::open(&self.dir)
+            .and_then(|dir| dir.sync_all())
+            .map_err(|e| Error::io("sync the folder", &self.dir, e))
+    }
+
+    /// Every file of ours with its size, sorted; what has another name is not touched.
+    pub(super) fn list(&self) -> Result<Vec<(Name, u64)>> {
+        let fail = |e| Error::io("list", &self.dir, e);
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(&self.dir).map_err(fail)? {
+            let entry = entry.map_err(fail)?;
+            let name = entry.file_name().to_str().and_then(Name::of);
+            if let (Some(name), Ok(data)) = (name, entry.metadata())
+                && data.is_file()
+            {
+                names.push((name, data.len()));
+            }
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// Bytes that the disk has left for us.
+    pub(super) fn free(&self) -> Result<u64> {
+        let stat = rustix::fs::statvfs(&self.dir)
+            .map_err(|e| Error::io("ask for the free space of", &self.dir, e.into()))?;
+        Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+    }
+}
+
+fn claim(dir: &Path) -> Result<File> {
+    let advice = |what: String| Error::Stored { path: dir.to_owned(), what };
+    match std::fs::symlink_metadata(dir) {
+        Err(e) if e.kind() == ErrorKind::NotFound => DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(dir)
+            .map_err(|e| Error::io("create the folder", dir, e))?,
+        Err(e) => return Err(Error::io("look at the folder", dir, e)),
+        Ok(data) if data.file_type().is_symlink() => {
+            return Err(advice("is a symbolic link: name the folder itself".into()));
+        }
+        Ok(data) if !data.is_dir() => {
+            return Err(advice("is not a folder: remove it or name another".into()));
+        }
+        Ok(data) if data.mode() & 0o002 != 0 => {
+            return Err(advice("everybody may write to it: chmod 0700 it, and see what is in it".into()));
+        }
+        Ok(data) if data.mode() & 0o077 != 0 => {
+            std::fs::set_permissions(dir, PermissionsExt::from_mode(0o700))
+                .map_err(|e| Error::io("make the folder private", dir, e))?;
+        }
+        Ok(_) => {}
+    }
+    let path = dir.join(LOCK);
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(libc::O_NOFOLLOW)
+        .open(&path)
+        .map_err(|e| Error::io("open the lock file", &path, e))?;
+    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(Error::Busy(format!(
+            "{}: another process keeps its packets there: stop it, or set another data_dir",
+            dir.display()
+        ))),
+        Err(e) => Err(Error::io("lock", &path, e.into())),
+    }
+}

@@ -1,0 +1,217 @@
+//! The journal: records of the last minutes, framed one after the other, so that a kill loses nothing older than
+//! the last flush. The seal and drain threads write it by offset; a segment of the same number replaces it.
+//!
+//! File: the header twice (the second for when the first is damaged), then frames. Header: `magic [8]`,
+//! `version u16`, `length u16`, `salt u32`, `number u64`, a [`Stamp`], `crc u32`. Frame: `mark u32` (made of the
+//! salt), `length u32`, `crc u32` of length and record, record. What cannot be read at the end was being written
+//! and is cut silently; what cannot be read before a good record is damage, and is reported.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::age::Stamp;
+use super::folder::{Folder, Name};
+use super::record::{MAX_BYTES, Row};
+use super::tier::Tier;
+use super::wire::{Reader, checksum, salt};
+use crate::clock::Timestamp;
+use crate::error::{Error, Result};
+
+const MAGIC: &[u8; 8] = b"USRMONJ\n";
+const VERSION: u16 = 1;
+const HEADER: usize = 8 + 2 + 2 + 4 + 8 + Stamp::LEN + 4;
+/// Where the frames begin.
+pub(super) const START: u64 = 2 * HEADER as u64;
+/// A record's bytes are never more: a packet's, and names.
+pub(super) const MAX_ROW: usize = MAX_BYTES + 256 * 1024;
+
+/// Frames around records.
+pub(super) mod frame {
+    use super::{MAX_ROW, Reader, checksum};
+
+    /// Bytes before the record.
+    pub(crate) const LEN: usize = 12;
+
+    pub(super) fn mark(salt: u32) -> [u8; 4] {
+        (salt.rotate_left(11) ^ 0x5553_4a4d).to_le_bytes()
+    }
+
+    /// Leaves room; gives where the frame begins.
+    pub(crate) fn begin(out: &mut Vec<u8>) -> usize {
+        let start = out.len();
+        out.extend_from_slice(&[0; LEN]);
+        start
+    }
+
+    /// Fills the room that [`begin`] left, now that the record stands behind it.
+    pub(crate) fn end(salt: u32, start: usize, out: &mut [u8]) {
+        let Some((head, record)) = out.get_mut(start..).and_then(|f| f.split_first_chunk_mut::<LEN>()) else {
+            return;
+        };
+        let length = u32::try_from(record.len()).unwrap_or(u32::MAX).to_le_bytes();
+        let crc = checksum(salt, &[&length, record]).to_le_bytes();
+        let filled = mark(salt).into_iter().chain(length).chain(crc);
+        for (byte, value) in head.iter_mut().zip(filled) {
+            *byte = value;
+        }
+    }
+
+    /// The record of the frame at the front of `bytes`.
+    pub(super) fn open(salt: u32, bytes: &[u8]) -> Option<&[u8]> {
+        let mut reader = Reader(bytes);
+        if reader.array::<4>()? != mark(salt) {
+            return None;
+        }
+        let (length, crc) = (reader.u32()?, reader.u32()?);
+        let record = reader.take(usize::try_from(length).ok().filter(|&n| n <= MAX_ROW)?)?;
+        (checksum(salt, &[&length.to_le_bytes(), record]) == crc).then_some(record)
+    }
+}
+
+/// A journal that is written.
+#[derive(Debug)]
+pub(super) struct Journal {
+    pub(super) number: u64,
+    pub(super) salt: u32,
+    pub(super) path: PathBuf,
+    file: File,
+}
+
+impl Journal {
+    /// Begins a file. Its name in the folder is durable after the next [`Folder::sync`].
+    pub(super) fn create(folder: &Folder, number: u64, salt: u32, stamp: &Stamp) -> Result<Self> {
+        let name = Name::Journal(number);
+        let path = folder.path(name);
+        let file = folder.create(name)?;
+        let mut header = Vec::with_capacity(2 * HEADER);
+        header.extend_from_slice(MAGIC);
+        header.extend_from_slice(&VERSION.to_le_bytes());
+        header.extend_from_slice(&u16::try_from(HEADER).unwrap_or(0).to_le_bytes());
+        header.extend_from_slice(&salt.to_le_bytes());
+        header.extend_from_slice(&number.to_le_bytes());
+        stamp.put(&mut header);
+        let crc = checksum(0, &[&header]);
+        header.extend_from_slice(&crc.to_le_bytes());
+        header.extend_from_within(..);
+        if let Err(e) = file.write_all_at(&header, 0) {
+            drop(std::fs::remove_file(&path));
+            return Err(Error::io("begin a journal", &path, e));
+        }
+        Ok(Self { number, salt, path, file })
+    }
+
+    /// Writes at `offset` after the header. Blocks; never under a lock.
+    pub(super) fn write(&self, offset: u64, bytes: &[u8]) -> Result<()> {
+        self.file
+            .write_all_at(bytes, START.saturating_add(offset))
+            .map_err(|e| Error::io("write the journal", &self.path, e))
+    }
+
+    /// Makes what was written durable. After an error the file must not be synced again.
+    pub(super) fn sync(&self) -> Result<()> {
+        self.file.sync_data().map_err(|e| Error::io("sync the journal", &self.path, e))
+    }
+
+    /// Whether the file still has a name.
+    pub(super) fn is_linked(&self) -> bool {
+        use std::os::unix::fs::MetadataExt;
+        self.file.metadata().is_ok_and(|data| data.nlink() > 0)
+    }
+}
+
+/// A salt for all journals of one run.
+pub(super) fn new_salt() -> u32 {
+    salt()
+}
+
+/// What a journal file of an earlier run held.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) tier: Tier,
+    pub(super) stamp: Stamp,
+    /// Stretches that could not be read: between these two times.
+    pub(super) damaged: Vec<(Timestamp, Timestamp)>,
+}
+
+/// Why a file is not used.
+#[derive(Debug)]
+pub(super) enum Unusable {
+    /// Nothing was written into it yet.
+    Empty,
+    /// Of a later version; it is left as it is.
+    Later(u16),
+    /// Not to be read at all.
+    Damaged,
+    /// The system did not let us.
+    Io(Error),
+}
+
+/// Reads a journal file as a whole: memory and time in proportion to its size.
+pub(super) fn read(folder: &Folder, number: u64) -> Result<Found, Unusable> {
+    let bytes = folder.read(Name::Journal(number)).map_err(Unusable::Io)?;
+    let first = header(&bytes);
+    let second = || header(bytes.get(HEADER..).unwrap_or_default());
+    let (salt, stamp) = match first {
+        Ok(found) => found,
+        Err(version) => match (second(), version) {
+            (Ok(found), _) => found,
+            (Err(Some(version)), _) | (Err(None), Some(version)) => return Err(Unusable::Later(version)),
+            (Err(None), None) if bytes.len() < 2 * HEADER => return Err(Unusable::Empty),
+            (Err(None), None) => return Err(Unusable::Damaged),
+        },
+    };
+    let mut tier = Tier::new(number, stamp.stretch(), Vec::new());
+    let bytes = tier.adopt(bytes);
+    let damaged = walk(&bytes, salt, &mut tier);
+    Ok(Found { tier, stamp, damaged })
+}
+
+/// Salt and stamp; or the later version that it is of; or nothing.
+fn header(bytes: &[u8]) -> Result<(u32, Stamp), Option<u16>> {
+    let parse = || {
+        let mut reader = Reader(bytes);
+        let magic = reader.array::<8>()?;
+        let version = reader.u16()?;
+        let length = usize::from(reader.u16()?);
+        let salt = reader.u32()?;
+        let _number = reader.u64()?;
+        let stamp = Stamp::take(&mut reader)?;
+        let (covered, crc) = bytes.get(..length)?.split_last_chunk::<4>()?;
+        let good = magic == *MAGIC && checksum(0, &[covered]) == u32::from_le_bytes(*crc);
+        good.then_some((version, salt, stamp))
+    };
+    match parse() {
+        Some((VERSION, salt, stamp)) => Ok((salt, stamp)),
+        Some((version, ..)) => Err(Some(version)),
+        None => Err(None),
+    }
+}
+
+fn walk(bytes: &Arc<Vec<u8>>, salt: u32, tier: &mut Tier) -> Vec<(Timestamp, Timestamp)> {
+    let mark = frame::mark(salt);
+    let mut damaged = Vec::new();
+    let mut at = 2 * HEADER;
+    let mut before: Option<Timestamp> = None;
+    let mut lost = false;
+    while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+        let good = frame::open(salt, rest).and_then(|record| Some((record.len(), Row::split(record)?)));
+        if let Some((len, row)) = good {
+            if lost {
+                damaged.push((before.unwrap_or(row.time).min(row.time), row.time));
+                lost = false;
+            }
+            let end = at + frame::LEN + len;
+            tier.adopt_row(&row, at, end);
+            before = Some(row.time);
+            at = end;
+        } else {
+            lost = true;
+            let next = rest.windows(4).skip(1).position(|window| window == mark);
+            let Some(next) = next else { break };
+            at += next + 1;
+        }
+    }
+    damaged
+}

@@ -1,0 +1,168 @@
+//! Opens a folder: sorts its files, reads the journals that an earlier run left, begins a new one. Damage is
+//! counted and becomes a gap; nothing here panics at what it finds.
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use parking_lot::{Mutex, RwLock};
+
+use super::age::{Age, Stamp};
+use super::folder::{Folder, Name};
+use super::front::Front;
+use super::journal::{self, Journal, Unusable};
+use super::record::{Gap, GapCause};
+use super::segment::Segment;
+use super::tier::Tier;
+use super::upkeep::Turn;
+use super::{Options, Rules, Store, Trouble};
+use crate::clock::{Clock, Timestamp};
+use crate::error::Result;
+
+/// What the folder held.
+#[derive(Debug, Default)]
+struct Found {
+    segments: Vec<Arc<Segment>>,
+    tiers: Vec<Tier>,
+    seqs: HashSet<u64>,
+    damaged: Vec<(Timestamp, Timestamp)>,
+    /// Number and stamp of the newest file.
+    newest: Option<(u64, Stamp)>,
+    spent: Vec<Name>,
+    trouble: Trouble,
+}
+
+pub(super) fn open(dir: &Path, options: Options, clock: Clock) -> Result<Store> {
+    let folder = Folder::open(dir)?;
+    let options = Options { seal_bytes: options.seal_bytes.clamp(64 * 1024, 1 << 30), ..options };
+    let mut found = Found::default();
+    let files = folder.list()?;
+    let next = files.iter().map(|(name, _)| name.number()).max().unwrap_or(0).saturating_add(1);
+    for &(name, _) in &files {
+        match name {
+            Name::Segment(number) => found.segment(&folder, number),
+            Name::Unfinished(_) => found.spent.push(name),
+            _ => {}
+        }
+    }
+    for &(name, _) in &files {
+        if let Name::Journal(number) = name {
+            found.journal(&folder, number);
+        }
+    }
+    let age = Age::resume(found.newest.map(|(_, stamp)| stamp), &clock);
+    let stamp = age.stamp();
+    let journal = Journal::create(&folder, next, journal::new_salt(), &stamp)?;
+    folder.sync()?;
+    for name in &found.spent {
+        folder.remove(*name)?;
+    }
+    for tier in &mut found.tiers {
+        let last = Timestamp(tier.times.map_or(tier.stretch.from, |(_, last)| last));
+        tier.stretch.to = stamp.ring.max(tier.stretch.from);
+        tier.stretch.to = tier.stretch.ring(last);
+    }
+    let sealed = found.segments.iter().map(|segment| segment.facts.seqs.1);
+    let recovered = found.tiers.iter().filter_map(|tier| tier.seqs).map(|(_, last)| last);
+    let next_seq = sealed.chain(recovered).max().unwrap_or(0).saturating_add(1);
+    let mut front = Front {
+        tier: Tier::new(next, stamp.stretch(), Vec::new()),
+        journal: Arc::new(journal),
+        sealing: found.tiers.into_iter().map(Arc::new).collect(),
+        next_seq,
+        stopped: None,
+        limit: options.seal_bytes.saturating_mul(2),
+        missing: None,
+        stored: 0,
+        lost: 0,
+    };
+    // recovered tiers are sealed by the first maintenance; until then they must not crowd out new records
+    let recovered = front.sealing.iter().fold(0u64, |sum, tier| sum.saturating_add(tier.bytes()));
+    front.limit = front.limit.saturating_add(recovered);
+    for &(from, to) in &found.damaged {
+        front.gap(&Gap { from, to, packets: 0, cause: GapCause::Damage });
+    }
+    found.segments.sort_by_key(|segment| std::cmp::Reverse(segment.facts.times.1));
+    let turn = Turn::new(next.saturating_add(1), clock.steady());
+    Ok(Store {
+        folder,
+        options,
+        clock,
+        front: RwLock::new(front),
+        segments: RwLock::new(Arc::new(found.segments)),
+        rules: RwLock::new(Rules { age, retention: HashMap::new() }),
+        trouble: Mutex::new(found.trouble),
+        turn: Mutex::new(turn),
+        queries: AtomicU64::new(0),
+        bad_bytes: AtomicU64::new(0),
+    })
+}
+
+impl Found {
+    fn segment(&mut self, folder: &Folder, number: u64) {
+        match Segment::open(folder, number) {
+            Ok(segment) => {
+                let stretch = segment.facts.stretch;
+                self.newest_is(number, Stamp::at(stretch.to, stretch.to.saturating_add(stretch.skew)));
+                self.segments.push(Arc::new(segment));
+            }
+            Err(unusable) => {
+                self.unusable(folder, Name::Segment(number), Name::BadSegment(number), unusable);
+            }
+        }
+    }
+
+    fn journal(&mut self, folder: &Folder, number: u64) {
+        let name = Name::Journal(number);
+        // its segment is whole, since it got its name only then: the kill came before the journal was removed
+        if self.segments.iter().any(|segment| segment.facts.number == number) {
+            self.spent.push(name);
+            return;
+        }
+        match journal::read(folder, number) {
+            Ok(found) => {
+                self.newest_is(number, found.stamp);
+                self.trouble.damaged += found.damaged.len() as u64;
+                self.damaged.extend(found.damaged);
+                // a journal that replaced a failed one has the same records again
+                let tier = found.tier.without(&self.seqs);
+                self.seqs.extend(tier.entries().iter().map(|entry| entry.seq));
+                if tier.entries().is_empty() {
+                    self.spent.push(name);
+                } else {
+                    self.tiers.push(tier);
+                }
+            }
+            Err(unusable) => self.unusable(folder, name, Name::BadJournal(number), unusable),
+        }
+    }
+
+    fn newest_is(&mut self, number: u64, stamp: Stamp) {
+        if self.newest.is_none_or(|(newest, _)| newest <= number) {
+            self.newest = Some((number, stamp));
+        }
+    }
+
+    fn unusable(&mut self, folder: &Folder, name: Name, bad: Name, unusable: Unusable) {
+        let path = folder.path(name).display().to_string();
+        let text = match unusable {
+            Unusable::Empty => {
+                self.spent.push(name);
+                return;
+            }
+            Unusable::Later(version) => format!(
+                "{path}: format version {version} is of a later usermon: its packets are not shown; \
+                 update usermon, or remove the file"
+            ),
+            Unusable::Damaged => {
+                let aside = folder.rename(name, bad).map_or_else(|e| e.to_string(), |()| "set aside".into());
+                format!("{path}: damaged from its first byte on, nothing of it can be shown ({aside})")
+            }
+            Unusable::Io(error) => format!("{error}: its packets are not shown until the next start"),
+        };
+        tracing::error!("{text}");
+        self.trouble.damaged += 1;
+        self.trouble.notice = Some((text, std::time::Duration::MAX));
+    }
+}

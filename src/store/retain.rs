@@ -1,0 +1,147 @@
+//! What goes, and when: whole segments, oldest first, when every record in them is older than its company's
+//! retention by the ring's own clock (see [`super::age`]), or when all files together are more than the budget.
+//! Also what the seal thread forgets: indexes that nobody asks for.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::folder::Name;
+use super::segment::Segment;
+use super::upkeep::Turn;
+use super::{Rules, Store};
+
+/// Bytes of indexes kept in memory.
+const INDEXES: u64 = 12 << 20;
+/// How often the folder is looked through.
+const SWEEP: Duration = Duration::from_mins(1);
+
+impl Rules {
+    /// How long records of a company are kept; `None`: not known before the first maintenance.
+    pub(super) fn retention(&self, company: &str) -> Option<Duration> {
+        self.retention.get(company).copied()
+    }
+
+    fn is_over(&self, segment: &Segment) -> bool {
+        let known = segment.companies.iter().map(|company| self.retention(company));
+        let longest = known.collect::<Option<Vec<_>>>().map(|all| all.into_iter().max());
+        let age = self.age.of(segment.facts.stretch.to);
+        match longest {
+            Some(Some(longest)) => age > longest,
+            // a segment of which no run can be read belongs to nobody known
+            Some(None) => self.retention.values().max().is_some_and(|longest| age > *longest),
+            None => false,
+        }
+    }
+}
+
+impl Store {
+    /// Lets time pass, and asks how long each company's records are kept.
+    pub(super) fn tick(&self, retention: &dyn Fn(&str) -> Duration) {
+        let mut companies = BTreeSet::from([Arc::from("")]);
+        for segment in self.segments().iter() {
+            companies.extend(segment.companies.iter().cloned());
+        }
+        {
+            let front = self.front.read();
+            let tiers = front.sealing.iter().map(AsRef::as_ref).chain([&front.tier]);
+            companies.extend(tiers.flat_map(|tier| tier.companies.iter().cloned()));
+        }
+        let asked: HashMap<Arc<str>, Duration> =
+            companies.into_iter().map(|company| (Arc::clone(&company), retention(&company))).collect();
+        {
+            let mut rules = self.rules.write();
+            rules.retention = asked;
+            rules.age.tick(&self.clock);
+        }
+        let now = self.clock.steady();
+        let mut trouble = self.trouble.lock();
+        if trouble.notice.as_ref().is_some_and(|(_, until)| *until <= now) {
+            trouble.notice = None;
+        }
+    }
+
+    pub(super) fn retain(&self, turn: &mut Turn, now: Duration) {
+        if turn.swept.is_none_or(|at| now.saturating_sub(at) >= SWEEP) {
+            turn.swept = Some(now);
+            self.sweep();
+        }
+        let mut oldest_first: Vec<Arc<Segment>> = self.segments().to_vec();
+        oldest_first.sort_by_key(|segment| segment.facts.number);
+        let mut over: Vec<Arc<Segment>> = Vec::new();
+        {
+            let rules = self.rules.read();
+            over.extend(oldest_first.iter().filter(|segment| rules.is_over(segment)).cloned());
+        }
+        let mut bytes = self.status().bytes_on_disk;
+        bytes = over.iter().fold(bytes, |sum, segment| sum.saturating_sub(segment.size));
+        for segment in &oldest_first {
+            if bytes <= self.options.max_bytes {
+                break;
+            }
+            if !over.iter().any(|other| Arc::ptr_eq(other, segment)) {
+                bytes = bytes.saturating_sub(segment.size);
+                over.push(Arc::clone(segment));
+            }
+        }
+        for segment in over {
+            self.remove(&segment);
+        }
+        self.forget();
+    }
+
+    fn remove(&self, segment: &Arc<Segment>) {
+        segment.gone.store(true, Ordering::Relaxed);
+        {
+            let mut segments = self.segments.write();
+            Arc::make_mut(&mut segments).retain(|other| !Arc::ptr_eq(other, segment));
+        }
+        if let Err(error) = self.folder.remove(Name::Segment(segment.facts.number)) {
+            self.notice(format!("{error}: it is past its retention, remove it by hand"));
+        }
+    }
+
+    /// Counts the files that were set aside, and removes those past every retention or over the budget.
+    fn sweep(&self) {
+        let Ok(files) = self.folder.list() else { return };
+        let longest = self.rules.read().retention.values().max().copied();
+        let mut bytes = 0u64;
+        for (name, size) in files {
+            if !matches!(name, Name::BadJournal(_) | Name::BadSegment(_)) {
+                continue;
+            }
+            let age = std::fs::metadata(self.folder.path(name)).ok().and_then(|data| {
+                let changed = data.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+                let changed = crate::clock::Timestamp::default().plus(changed);
+                Some(self.clock.now().since(changed))
+            });
+            let over = longest.zip(age).is_some_and(|(longest, age)| age > longest);
+            if (over || bytes.saturating_add(size) > self.options.max_bytes / 10)
+                && self.folder.remove(name).is_ok()
+            {
+                continue;
+            }
+            bytes = bytes.saturating_add(size);
+        }
+        self.bad_bytes.store(bytes, Ordering::Relaxed);
+    }
+
+    fn forget(&self) {
+        let segments = self.segments();
+        let mut held: Vec<(u64, u64, &Arc<Segment>)> = segments
+            .iter()
+            .map(|segment| (segment.used.load(Ordering::Relaxed), segment.index_size(), segment))
+            .filter(|(_, size, _)| *size > 0)
+            .collect();
+        let mut bytes = held.iter().fold(0u64, |sum, (_, size, _)| sum.saturating_add(*size));
+        held.sort_by_key(|(used, ..)| *used);
+        for (_, size, segment) in held {
+            if bytes <= INDEXES {
+                break;
+            }
+            segment.forget_index();
+            bytes = bytes.saturating_sub(size);
+        }
+    }
+}

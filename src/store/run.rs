@@ -1,0 +1,217 @@
+//! A run: some 64 KiB of records of neighbouring users, compressed as one. Written by the sealing, read by
+//! queries. Its fields stand in columns, so that the texts lie side by side and compress.
+//!
+//! Run: `mark u32` (made of the salt), `stored u32`, `raw u32`, `records u32`, `codec u8`, `crc u32` of these and
+//! the stored bytes, stored bytes. Raw: six lengths `u32`, then the columns: groups (company, user, count),
+//! kinds, times, seqs (both as differences within a group), heads (each after its length), lengths of bodies;
+//! bodies to the end.
+
+use super::record::Row;
+use super::wire::{Reader, checksum, put_bytes, put_signed, put_size};
+use crate::clock::Timestamp;
+
+/// Bytes before the stored ones.
+pub(super) const HEAD: usize = 21;
+/// Raw bytes at which a run is closed.
+pub(super) const SIZE: usize = 64 * 1024;
+/// No run is longer: the size, one record, and columns.
+const MAX_RAW: usize = SIZE + super::journal::MAX_ROW + 64 * 1024;
+const ZSTD: u8 = 1;
+
+pub(super) fn mark(salt: u32) -> [u8; 4] {
+    (salt.rotate_left(17) ^ 0x5553_4d52).to_le_bytes()
+}
+
+/// Fills runs and compresses them; its buffers are used again.
+pub(super) struct Writer {
+    zstd: zstd::bulk::Compressor<'static>,
+    salt: u32,
+    columns: [Vec<u8>; 7],
+    raw: Vec<u8>,
+    packed: Vec<u8>,
+    group: (Vec<u8>, u64),
+    last: (i64, i64),
+    records: u32,
+    held: usize,
+}
+
+const GROUPS: usize = 0;
+
+impl Writer {
+    pub(super) fn new(salt: u32) -> std::io::Result<Self> {
+        Ok(Self {
+            zstd: zstd::bulk::Compressor::new(1)?,
+            salt,
+            columns: Default::default(),
+            raw: Vec::new(),
+            packed: Vec::new(),
+            group: Default::default(),
+            last: (0, 0),
+            records: 0,
+            held: 0,
+        })
+    }
+
+    /// Adds a record; records come in the order of the segment.
+    pub(super) fn push(&mut self, row: &Row<'_>) {
+        let same = self.group.1 > 0 && {
+            let mut names = Reader(&self.group.0);
+            names.str() == Some(row.company) && names.str() == Some(row.user)
+        };
+        if !same {
+            self.end_group();
+            self.group.0.clear();
+            put_bytes(&mut self.group.0, row.company.as_bytes());
+            put_bytes(&mut self.group.0, row.user.as_bytes());
+            self.last = (0, 0);
+        }
+        self.group.1 += 1;
+        let (time, seq) = (row.time.0, row.seq.cast_signed());
+        let [_, kinds, times, seqs, heads, lengths, bodies] = &mut self.columns;
+        kinds.push(row.kind);
+        put_signed(times, time.wrapping_sub(self.last.0));
+        put_signed(seqs, seq.wrapping_sub(self.last.1));
+        put_bytes(heads, row.head);
+        put_size(lengths, row.body.len());
+        bodies.extend_from_slice(row.body);
+        self.last = (time, seq);
+        self.records = self.records.saturating_add(1);
+        self.held += row.head.len() + row.body.len() + 12;
+    }
+
+    fn end_group(&mut self) {
+        if self.group.1 > 0
+            && let Some(groups) = self.columns.get_mut(GROUPS)
+        {
+            groups.extend_from_slice(&self.group.0);
+            super::wire::put_varint(groups, self.group.1);
+            self.group.1 = 0;
+        }
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.held >= SIZE
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.records == 0
+    }
+
+    /// Appends the run to `out` and begins the next.
+    pub(super) fn finish(&mut self, out: &mut Vec<u8>) -> std::io::Result<()> {
+        self.end_group();
+        self.raw.clear();
+        let [lengths @ .., _] = &self.columns;
+        for column in lengths {
+            self.raw.extend_from_slice(&short(column.len()).to_le_bytes());
+        }
+        for column in &mut self.columns {
+            self.raw.extend_from_slice(column);
+            column.clear();
+        }
+        self.packed.clear();
+        self.packed.reserve(zstd::zstd_safe::compress_bound(self.raw.len()));
+        self.zstd.compress_to_buffer(&self.raw, &mut self.packed)?;
+        let start = out.len();
+        out.extend_from_slice(&mark(self.salt));
+        out.extend_from_slice(&short(self.packed.len()).to_le_bytes());
+        out.extend_from_slice(&short(self.raw.len()).to_le_bytes());
+        out.extend_from_slice(&self.records.to_le_bytes());
+        out.push(ZSTD);
+        let crc = checksum(self.salt, &[out.get(start..).unwrap_or_default(), &self.packed]);
+        out.extend_from_slice(&crc.to_le_bytes());
+        out.extend_from_slice(&self.packed);
+        (self.records, self.held) = (0, 0);
+        Ok(())
+    }
+}
+
+fn short(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
+}
+
+/// Unpacks runs; its buffer is used again.
+pub(super) struct Unpacker {
+    zstd: zstd::bulk::Decompressor<'static>,
+    raw: Vec<u8>,
+}
+
+impl Unpacker {
+    pub(super) fn new() -> std::io::Result<Self> {
+        Ok(Self { zstd: zstd::bulk::Decompressor::new()?, raw: Vec::new() })
+    }
+
+    /// Unpacks the run at the front of `bytes`: its length there, and its columns. `None`: damaged.
+    pub(super) fn unpack(&mut self, salt: u32, bytes: &[u8]) -> Option<(usize, Rows<'_>)> {
+        let mut reader = Reader(bytes);
+        if reader.array::<4>()? != mark(salt) {
+            return None;
+        }
+        let (stored, raw, _records) = (reader.u32()?, reader.u32()?, reader.u32()?);
+        let (codec, crc) = (reader.u8()?, reader.u32()?);
+        let stored = reader.take(usize::try_from(stored).ok()?)?;
+        let raw = usize::try_from(raw).ok().filter(|&raw| raw <= MAX_RAW)?;
+        if codec != ZSTD || checksum(salt, &[bytes.get(..HEAD - 4)?, stored]) != crc {
+            return None;
+        }
+        self.raw.clear();
+        self.raw.reserve(raw);
+        let got = self.zstd.decompress_to_buffer(stored, &mut self.raw).ok()?;
+        (got == raw).then_some(())?;
+        Some((HEAD + stored.len(), Rows::new(&self.raw)?))
+    }
+}
+
+/// The records of a run, in order. Ends early when the columns do not fit each other.
+#[derive(Debug, Clone)]
+pub(super) struct Rows<'a> {
+    groups: Reader<'a>,
+    kinds: Reader<'a>,
+    times: Reader<'a>,
+    seqs: Reader<'a>,
+    heads: Reader<'a>,
+    lengths: Reader<'a>,
+    bodies: Reader<'a>,
+    names: (&'a str, &'a str),
+    left: u64,
+    last: (i64, i64),
+}
+
+impl<'a> Rows<'a> {
+    fn new(raw: &'a [u8]) -> Option<Self> {
+        let mut reader = Reader(raw);
+        let mut sizes = [0usize; 6];
+        for size in &mut sizes {
+            *size = usize::try_from(reader.u32()?).ok()?;
+        }
+        let mut columns = [Reader(&[]); 6];
+        for (column, size) in columns.iter_mut().zip(sizes) {
+            *column = Reader(reader.take(size)?);
+        }
+        let [groups, kinds, times, seqs, heads, lengths] = columns;
+        let bodies = reader;
+        let names = ("", "");
+        Some(Self { groups, kinds, times, seqs, heads, lengths, bodies, names, left: 0, last: (0, 0) })
+    }
+}
+
+impl<'a> Iterator for Rows<'a> {
+    type Item = Row<'a>;
+
+    fn next(&mut self) -> Option<Row<'a>> {
+        while self.left == 0 {
+            self.names = (self.groups.str()?, self.groups.str()?);
+            self.left = self.groups.varint()?;
+            self.last = (0, 0);
+        }
+        self.left -= 1;
+        let kind = self.kinds.u8()?;
+        let time = self.last.0.wrapping_add(self.times.signed()?);
+        let seq = self.last.1.wrapping_add(self.seqs.signed()?);
+        self.last = (time, seq);
+        let head = self.heads.bytes()?;
+        let body = self.lengths.size().and_then(|n| self.bodies.take(n))?;
+        let (company, user) = self.names;
+        Some(Row { kind, seq: seq.cast_unsigned(), time: Timestamp(time), company, user, head, body })
+    }
+}

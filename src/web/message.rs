@@ -1,0 +1,137 @@
+//! One packet: what is known of it, its headers, its bytes as they were kept, and the way to its neighbours.
+//! Viewing and downloading are audited by `query`.
+
+use std::sync::Arc;
+
+use axum::extract::{Query as Args, Request, State};
+use axum::http::HeaderValue;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use maud::{Markup, html};
+
+use crate::query::diagnostics::{Cursor, PacketDetail};
+use crate::web::auth::{Site, Whom, aside, param};
+use crate::web::diagnostics::{badge, marks, way};
+use crate::web::fault::Fault;
+use crate::web::text::{At, Line, Marked, Shape, count, raw, stamp};
+use crate::web::view::{Frame, Section, icon};
+
+const GONE: Fault =
+    Fault::Missing("This packet is not kept, or no more. Open diag from the monitoring page to see what is.");
+
+/// `?raw=1`: the bytes themselves.
+#[derive(serde::Deserialize)]
+pub(crate) struct How {
+    raw: Option<String>,
+}
+
+/// `GET /c/{company}/u/{user}/diag/{cursor}`.
+pub(crate) async fn show(
+    State(site): State<Arc<Site>>,
+    whom: Whom,
+    Args(how): Args<How>,
+    request: Request,
+) -> Result<Response, Fault> {
+    let (mut parts, _) = request.into_parts();
+    let at: Cursor = param(&mut parts, "cursor").await?.parse().map_err(|()| GONE)?;
+    let download = how.raw.is_some_and(|raw| raw == "1");
+    let purpose = if download { "export packet" } else { "read packet" };
+    let (query, viewer, key) =
+        (site.query.clone(), whom.place.visitor.viewer.clone(), Arc::clone(&whom.user.key));
+    let data =
+        aside(move || query.packet(&viewer, &key, at, purpose)).await?.map_err(Fault::inside)?.ok_or(GONE)?;
+    if download {
+        return Ok(file(&data));
+    }
+    Ok(page(&site.frame(&whom.place.visitor, Some(&whom.place.company)), &data).into_response())
+}
+
+/// The bytes as kept, never shown in place: nobody's packet runs as a page of ours.
+fn file(data: &PacketDetail) -> Response {
+    let extension: String = data
+        .user
+        .extension
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .take(32)
+        .collect();
+    let name = format!("attachment; filename=\"{extension}-{}.sip.txt\"", stamp(data.line.at.time));
+    let mut response = data.raw.clone().into_response();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert(
+        CONTENT_DISPOSITION,
+        HeaderValue::from_str(&name).unwrap_or(HeaderValue::from_static("attachment")),
+    );
+    response
+}
+
+/// The whole page.
+pub fn page(frame: &Frame, data: &PacketDetail) -> Markup {
+    let (user, line) = (&data.user, &data.line);
+    let here = frame.links.packet(user, line.at);
+    let back = frame.links.diagnostics(user);
+    let main = html! {
+        p.crumbs {
+            a href=(frame.links.wall(&user.key.company)) { "Monitoring" } " › "
+            a href=(back) { (Line(&user.name)) " " (Line(&user.surname)) " " (Line(&user.extension)) " diag" }
+            " › message"
+        }
+        div.head {
+            div {
+                h1.msg { (way(line.direction)) " " (badge(line)) (marks(line)) }
+                p.taken { (At(line.at.time, Shape::Full)) " · " (At(line.at.time, Shape::Fine)) }
+            }
+            nav.steps aria-label="Messages" {
+                @if let Some(newer) = data.newer {
+                    a.button rel="prev" href=(frame.links.packet(user, newer)) data-key="k" { (icon("up")) "Newer " kbd { "k" } }
+                }
+                @if let Some(older) = data.older {
+                    a.button rel="next" href=(frame.links.packet(user, older)) data-key="j" { (icon("down")) "Older " kbd { "j" } }
+                }
+                a.button href={ (here) "?raw=1" } download { (icon("save")) "Raw" }
+            }
+        }
+        dl.facts {
+            div { dt { "PBX" } dd { code { (line.local) } } }
+            div { dt { "Far address" } dd { code { (line.far) } } }
+            div { dt { "Transport" } dd { (line.transport.name()) } }
+            div { dt { "Size" } dd { (count(line.size.into())) " bytes on the wire, " (data.raw.len()) " kept" } }
+            div { dt { "Dump detail" } dd { (line.detail.word()) } }
+            div { dt { "Call-ID" } dd { code { (Marked(&line.call_id)) } } }
+            div { dt { "CSeq" } dd { (Line(&line.cseq)) } }
+            div { dt { "From, to" } dd { (Line(&line.from_user)) " → " (Line(&line.to_user)) } }
+        }
+        @if line.claimed {
+            p.notice { strong { "Claimed. " } "Only the packet's own From or To says that it is this user's: anybody can write that." }
+        }
+        @if line.unsure {
+            p.notice { strong { "Stump. " } "It could not be read with certainty, so only its beginning was kept, blacked out." }
+        } @else if line.cut {
+            p.notice { strong { "Cut. " } "Not all of it was kept, because of the dump detail at that time or a limit." }
+        }
+        div.split {
+            section {
+                h2 { "Raw" }
+                pre.raw tabindex="0" { (raw(&data.raw)) }
+                p.hint { "Secrets are filled with " code { "x" } " at the same length before anything is stored." }
+            }
+            section {
+                h2 { "Headers" }
+                @match &data.headers {
+                    Some(headers) => {
+                        table.headers {
+                            tbody {
+                                @for (name, value) in headers {
+                                    tr { th scope="row" { (Line(name)) } td { (Marked(value)) } }
+                                }
+                            }
+                        }
+                    }
+                    None => { p.empty { "The parser can't read this message; its bytes are shown as they came." } }
+                }
+            }
+        }
+    };
+    frame.page(Section::Monitoring, "Message", main)
+}

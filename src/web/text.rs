@@ -1,0 +1,212 @@
+//! Data as words of a page: one line of hostile text, times, spans, sizes, percent-encoded path segments.
+//! Called by every view. Pure; never asks the time: what a span is counted from is an argument.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use maud::{Markup, PreEscaped, Render, html};
+
+use crate::clock::Timestamp;
+
+/// Longest one-line text that a list shows, in characters; the rest becomes an ellipsis.
+const LINE_MAX: usize = 240;
+
+/// One line of text that anybody may have sent: escaped, and what would hide or turn other text around
+/// (control, bidirectional and invisible characters) shown as a small box with its code point.
+#[derive(Debug, Clone, Copy)]
+pub struct Line<'a>(pub &'a str);
+
+impl Render for Line<'_> {
+    fn render_to(&self, out: &mut String) {
+        match self.0.char_indices().nth(LINE_MAX) {
+            None => Marked(self.0).render_to(out),
+            Some((end, _)) => {
+                Marked(self.0.split_at(end).0).render_to(out);
+                out.push('…');
+            }
+        }
+    }
+}
+
+/// As [`Line`], of any length.
+#[derive(Debug, Clone, Copy)]
+pub struct Marked<'a>(pub &'a str);
+
+impl Render for Marked<'_> {
+    fn render_to(&self, out: &mut String) {
+        let mut rest = self.0;
+        while let Some((at, bad)) = rest.char_indices().find(|(_, c)| misleads(*c)) {
+            let (clean, tail) = rest.split_at(at);
+            clean.render_to(out);
+            let code = u32::from(bad);
+            html! { span.ctl title={ "U+" (format!("{code:04X}")) } { (format!("{code:02X}")) } }
+                .render_to(out);
+            rest = tail.get(bad.len_utf8()..).unwrap_or_default();
+        }
+        rest.render_to(out);
+    }
+}
+
+/// For attributes and file names: the same characters replaced instead of marked.
+pub fn plain(text: &str) -> Cow<'_, str> {
+    if text.chars().any(misleads) {
+        Cow::Owned(text.chars().map(|c| if misleads(c) { '\u{fffd}' } else { c }).collect())
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+/// Control, bidirectional, invisible and line-breaking characters. The joiners U+200C and U+200D are letters'
+/// parts in some scripts and stay.
+fn misleads(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{00ad}' | '\u{061c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}'
+            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}'
+            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// How much of a moment is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// `2026-11-23 12:00:00`
+    Full,
+    /// `12:00:00`
+    Clock,
+    /// `12:00:00.123`, for packets.
+    Fine,
+    /// `2026-11-23`
+    Day,
+}
+
+/// A moment; UTC as rendered, local time once the page's script has run.
+#[derive(Debug, Clone, Copy)]
+pub struct At(pub Timestamp, pub Shape);
+
+impl Render for At {
+    fn render_to(&self, out: &mut String) {
+        let Ok(moment) = jiff::Timestamp::from_microsecond(self.0.micros()) else {
+            out.push('?');
+            return;
+        };
+        let (word, format, zone) = match self.1 {
+            Shape::Full => ("full", "%Y-%m-%d %H:%M:%S", " UTC"),
+            Shape::Clock => ("clock", "%H:%M:%S", " UTC"),
+            Shape::Fine => ("fine", "%H:%M:%S.%3f", ""),
+            Shape::Day => ("day", "%Y-%m-%d", " UTC"),
+        };
+        let text = moment.strftime(format);
+        let exact = format!("{moment:.6}");
+        html! { time datetime=(exact) data-t=(word) { (text.to_string()) (zone) } }.render_to(out);
+    }
+}
+
+/// The day of a moment in UTC, for separators: `2026-11-23`.
+pub fn day(at: Timestamp) -> String {
+    jiff::Timestamp::from_microsecond(at.micros())
+        .map(|m| m.strftime("%Y-%m-%d").to_string())
+        .unwrap_or_default()
+}
+
+/// A moment for file names: `20261123T120000Z`.
+pub fn stamp(at: Timestamp) -> String {
+    jiff::Timestamp::from_microsecond(at.micros())
+        .map(|m| m.strftime("%Y%m%dT%H%M%SZ").to_string())
+        .unwrap_or_else(|_| "time".into())
+}
+
+/// A span in two units at most: `52 s`, `3 min 5 s`, `2 h 5 min`, `3 d 4 h`.
+pub fn span(span: Duration) -> String {
+    let s = span.as_secs();
+    let two = |big: u64, unit: &str, small: u64, small_unit: &str| {
+        if small == 0 { format!("{big} {unit}") } else { format!("{big} {unit} {small} {small_unit}") }
+    };
+    match s {
+        0..60 => format!("{s} s"),
+        60..3_600 => two(s / 60, "min", s % 60, "s"),
+        3_600..86_400 => two(s / 3_600, "h", s % 3_600 / 60, "min"),
+        _ => two(s / 86_400, "d", s % 86_400 / 3_600, "h"),
+    }
+}
+
+/// When something ends, counted from `now`: `in 52 s`, or `3 s ago`. The script counts on from its moment.
+pub fn until(end: Timestamp, now: Timestamp) -> Markup {
+    let words = if end >= now {
+        format!("in {}", span(end.since(now)))
+    } else {
+        format!("{} ago", span(now.since(end)))
+    };
+    let exact = jiff::Timestamp::from_microsecond(end.micros()).map(|m| m.to_string()).unwrap_or_default();
+    html! { time datetime=(exact) data-t="until" { (words) } }
+}
+
+/// A round trip: `12.3 ms`.
+pub fn milliseconds(micros: u32) -> String {
+    format!("{}.{} ms", micros / 1_000, micros % 1_000 / 100)
+}
+
+/// A count with thin spaces between thousands.
+pub fn count(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::with_capacity(digits.len() + 8);
+    for (i, c) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push('\u{202f}');
+        }
+        out.push(c);
+    }
+    out
+}
+
+/// A path segment: percent-encoded, and safe from browsers that resolve `.` and `..` even when encoded.
+pub fn segment(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 4);
+    if text.is_empty() || text == "." || text == ".." || text.starts_with('~') {
+        out.push('~');
+    }
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
+            out.push(char::from(byte));
+        } else {
+            // writing to a String cannot fail
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+    out
+}
+
+/// Undoes the mark of [`segment`]; percent-encoding is already undone by the router.
+pub fn unsegment(text: &str) -> &str {
+    text.strip_prefix('~').unwrap_or(text)
+}
+
+/// Bytes as text for a raw view: line ends as they are, every other byte that is no printable character as
+/// `\x00`, marked.
+pub fn raw(bytes: &[u8]) -> Markup {
+    let mut out = String::with_capacity(bytes.len() + bytes.len() / 4);
+    for chunk in bytes.utf8_chunks() {
+        let mut rest = chunk.valid();
+        while let Some((at, bad)) =
+            rest.char_indices().find(|(_, c)| misleads(*c) && *c != '\n' && *c != '\t')
+        {
+            let (clean, tail) = rest.split_at(at);
+            clean.render_to(&mut out);
+            let after = tail.get(bad.len_utf8()..).unwrap_or_default();
+            if bad != '\r' || !after.starts_with('\n') {
+                let mut buffer = [0; 4];
+                escaped(bad.encode_utf8(&mut buffer).as_bytes(), &mut out);
+            }
+            rest = after;
+        }
+        rest.render_to(&mut out);
+        escaped(chunk.invalid(), &mut out);
+    }
+    PreEscaped(out)
+}
+
+fn escaped(bytes: &[u8], out: &mut String) {
+    for byte in bytes {
+        let _ = write!(out, "<span class=\"ctl\">\\x{byte:02X}</span>");
+    }
+}
