@@ -119,11 +119,15 @@ impl Browser {
             .unwrap_or_else(|e| panic!("wall: {e}: {} {}", answer.status, answer.text()));
         let rows = json["rows"].as_array().unwrap();
         rows.iter().filter_map(|row| row["html"].as_str()).find_map(|html| {
-            if attribute(html, "data-extension")? != user {
+            let text =
+                |cell: &str| html.split(&format!("<td class=\"{cell}\">")).nth(1)?.split("</td>").next();
+            if text("ex")? != user {
                 return None;
             }
-            let calls = attribute(html, "data-calls")?.parse().ok()?;
-            Some(Sticker { word: attribute(html, "data-sticker")?, calls })
+            // the shape shows a number only where there are calls; what follows in the cell are the calls in words
+            let number = text("st")?.split("role=\"tooltip\"").next()?.split("<b>").nth(1);
+            let calls = number.and_then(|b| b.split("</b>").next()).map_or(Ok(0), str::parse);
+            Some(Sticker { word: attribute(html, "data-s")?, calls: calls.ok()? })
         })
     }
 

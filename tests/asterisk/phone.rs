@@ -147,17 +147,15 @@ pub fn read(log: &Path) -> Vec<Message> {
     for part in text.split("-----------------------------------------------").skip(1) {
         let Some((_, part)) = part.split_once('\n') else { continue };
         let Some((head, body)) = part.split_once("\n\n") else { continue };
-        let size = head
-            .split(['(', '['])
-            .nth(1)
-            .and_then(|s| s.split_whitespace().next())
-            .and_then(|s| s.parse().ok());
+        // "UDP message sent (325 bytes):", "UDP message received [464] bytes :"
+        let size: String =
+            head.chars().skip_while(|c| !c.is_ascii_digit()).take_while(char::is_ascii_digit).collect();
         let call_id = body.lines().find_map(|line| line.strip_prefix("Call-ID:")).unwrap_or_default().trim();
         messages.push(Message {
             out: head.contains("received"),
             start_line: body.lines().next().unwrap_or_default().trim().to_owned(),
             call_id: call_id.to_owned(),
-            size: size.unwrap_or(0),
+            size: size.parse().unwrap_or(0),
             text: body.to_owned(),
         });
     }
