@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::Stage;
 use crate::page::Line;
 use crate::pbx::wait;
-use crate::phone::{Message, Over, answer, call, read, register};
+use crate::phone::{Message, Over, answer, call, read, register, sipp};
 use crate::tls::TlsPhone;
 
 type Key = (bool, String, String, u32);
@@ -84,6 +84,23 @@ fn both(
     ))
 }
 
+/// A phone that is slow to answer is sent the INVITE again, and each time is a packet.
+pub fn again(stage: &mut Stage) -> Result<String, String> {
+    let mut seen = register(&stage.pbx, "1018", 5118, Over::Udp, 300).finish()?;
+    register(&stage.pbx, "1015", 5115, Over::Udp, 300).finish()?;
+    let slow = sipp(&stage.pbx, "slow", "1018", 5118, Over::Udp, &["1018"], &["-d", "1800"]);
+    crate::phone::listening(5118, Over::Udp);
+    call(&stage.pbx, "1015", 5115, Over::Udp, "1018", 200, &[]).finish()?;
+    seen.extend(slow.finish()?);
+    let invites = seen.iter().filter(|m| m.start_line.starts_with("INVITE")).count();
+    let count = exactly(stage, "1018", &seen)?;
+    if invites < 2 {
+        Err("the INVITE was not sent again".into())
+    } else {
+        Ok(format!("{count} packets, the INVITE {invites} times"))
+    }
+}
+
 const SDP: &str =
     "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=talk\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 16200 RTP/AVP 0\r\n";
 
@@ -101,10 +118,23 @@ pub fn tls(stage: &mut Stage) -> Result<String, String> {
     stage.browser.becomes("1017", "busy", 1)?;
     let to = crate::tls::header(&answer, "To");
     let tag = to.find(";tag=").map_or("", |at| &to[at..]).to_owned();
+    for (direction, words) in [("sendonly", "on hold"), ("sendrecv", ", up")] {
+        phone.request("INVITE", "sip:600@127.0.0.1", "tls-call", &tag, &format!("{SDP}a={direction}\r\n"));
+        let shown =
+            wait(Duration::from_secs(5), || stage.browser.row("1017").is_some_and(|row| row.contains(words)));
+        if !shown {
+            return Err(format!(
+                "after {direction} the call is not shown as {words}: {:?}",
+                stage.browser.row("1017")
+            ));
+        }
+    }
     phone.request("BYE", "sip:600@127.0.0.1", "tls-call", &tag, "");
     stage.browser.becomes("1017", "free", 0)?;
     let count = exactly(stage, "1017", &phone.seen)?;
-    Ok(format!("green, red with 1, green; {count} packets, in clear, none missing, none foreign"))
+    Ok(format!(
+        "green, red with 1, on hold and back, green; {count} packets, in clear, none missing, none foreign"
+    ))
 }
 
 /// One call of a new pair of users at each level; what is kept of the INVITE that came in with its SDP.

@@ -112,23 +112,23 @@ impl Browser {
         }
     }
 
-    /// What the wall shows of a user now.
-    pub fn sticker(&self, user: &str) -> Option<Sticker> {
+    /// A user's row on the wall, as HTML.
+    pub fn row(&self, user: &str) -> Option<String> {
         let answer = self.get("/usermon/c/default/wall?since=0");
         let json: serde_json::Value = serde_json::from_slice(&answer.body)
             .unwrap_or_else(|e| panic!("wall: {e}: {} {}", answer.status, answer.text()));
         let rows = json["rows"].as_array().unwrap();
-        rows.iter().filter_map(|row| row["html"].as_str()).find_map(|html| {
-            let text =
-                |cell: &str| html.split(&format!("<td class=\"{cell}\">")).nth(1)?.split("</td>").next();
-            if text("ex")? != user {
-                return None;
-            }
-            // the shape shows a number only where there are calls; what follows in the cell are the calls in words
-            let number = text("st")?.split("role=\"tooltip\"").next()?.split("<b>").nth(1);
-            let calls = number.and_then(|b| b.split("</b>").next()).map_or(Ok(0), str::parse);
-            Some(Sticker { word: attribute(html, "data-s")?, calls: calls.ok()? })
-        })
+        let mut html = rows.iter().filter_map(|row| row["html"].as_str());
+        html.find(|html| cell(html, "ex") == Some(user)).map(str::to_owned)
+    }
+
+    /// What the wall shows of a user now.
+    pub fn sticker(&self, user: &str) -> Option<Sticker> {
+        let html = self.row(user)?;
+        // the shape shows a number only where there are calls; what follows in the cell are the calls in words
+        let number = cell(&html, "st")?.split("role=\"tooltip\"").next()?.split("<b>").nth(1);
+        let calls = number.and_then(|b| b.split("</b>").next()).map_or(Ok(0), str::parse);
+        Some(Sticker { word: attribute(&html, "data-s")?, calls: calls.ok()? })
     }
 
     /// Waits until the wall shows this; else says what it shows.
@@ -201,6 +201,10 @@ fn line(row: &str) -> Line {
         page: attribute(message, "href").unwrap_or_default(),
         claimed: row.contains(">claimed<"),
     }
+}
+
+fn cell<'a>(row: &'a str, class: &str) -> Option<&'a str> {
+    row.split(&format!("<td class=\"{class}\">")).nth(1)?.split("</td>").next()
 }
 
 fn attribute(html: &str, name: &str) -> Option<String> {

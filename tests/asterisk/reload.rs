@@ -1,7 +1,11 @@
 //! Claims about the module's life: it comes and goes while calls run, and a restart loses nothing.
 
+use std::fs;
+use std::time::Duration;
+
 use crate::Stage;
 use crate::page::Browser;
+use crate::pbx::wait;
 use crate::phone::{Over, answer, call, register};
 
 pub fn commands(stage: &mut Stage) -> Result<String, String> {
@@ -42,6 +46,59 @@ fn again(stage: &mut Stage) -> Result<(), String> {
     }
     stage.browser = Browser::login(stage.pbx.http, "super-admin", &stage.password);
     Ok(())
+}
+
+/// A new endpoint becomes a user, one that was taken out of pjsip.conf is gone.
+pub fn endpoints(stage: &mut Stage) -> Result<String, String> {
+    let file = stage.pbx.folder().join("etc/pjsip.conf");
+    let before = fs::read_to_string(&file).unwrap();
+    let added = "[anna]\ntype=endpoint\ncontext=internal\nallow=ulaw\ncallerid=Anna Rossi <1099>\n";
+    let mut seen = Vec::new();
+    for text in [format!("{before}{added}"), before] {
+        fs::write(&file, text).unwrap();
+        stage.pbx.rx("module reload res_pjsip.so");
+        let wish = seen.is_empty();
+        let so = wait(Duration::from_secs(10), || stage.browser.sticker("1099").is_some() == wish);
+        seen.push(so);
+    }
+    if seen == [true, true] {
+        Ok("a row after the first reload, none after the second".into())
+    } else {
+        Err(format!("{seen:?}"))
+    }
+}
+
+/// Whatever is wrong, the module declines and says what to do, and Asterisk goes on.
+pub fn declines(stage: &mut Stage) -> Result<String, String> {
+    let etc = stage.pbx.folder().join("etc");
+    let good = fs::read_to_string(etc.join("usermon.toml")).unwrap();
+    let wrong = [
+        ("usermon.toml", format!("{good}dump_detial = \"full\"\n"), "usermon.toml:2"),
+        ("usermon.conf", "[general]\nlibrary = /nowhere/libusermon.so\n".into(), "/nowhere/libusermon.so"),
+        (
+            "usermon.conf",
+            "[general]\nlibrary = /usr/lib/x86_64-linux-gnu/libm.so.6\n".into(),
+            "not a usermon library",
+        ),
+    ];
+    for (file, text, words) in &wrong {
+        stage.pbx.rx("module unload res_usermon.so");
+        fs::write(etc.join(file), text).unwrap();
+        let out = stage.pbx.rx("module load res_usermon.so");
+        let status = stage.pbx.rx("module show like res_usermon");
+        fs::write(etc.join("usermon.toml"), &good).unwrap();
+        let _ = fs::remove_file(etc.join("usermon.conf"));
+        let told = wait(Duration::from_secs(5), || stage.pbx.log().contains(words));
+        if !status.contains("Not Running") || !told {
+            return Err(format!("{file}: {text}: {out} {status}"));
+        }
+        let out = stage.pbx.rx("module load res_usermon.so");
+        if !out.contains("Loaded") {
+            return Err(format!("not loaded after {file} was set right: {out}"));
+        }
+    }
+    stage.browser = Browser::login(stage.pbx.http, "super-admin", &stage.password);
+    Ok(format!("{} faults, each named in the log, each followed by a good load", wrong.len()))
 }
 
 pub fn twenty(stage: &mut Stage) -> Result<String, String> {

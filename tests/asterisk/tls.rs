@@ -48,19 +48,18 @@ impl TlsPhone {
     pub fn request(&mut self, method: &str, target: &str, call_id: &str, tag: &str, body: &str) -> String {
         self.number += 1;
         let first = self.send(method, target, call_id, tag, "", body);
-        let answer = self.answer(call_id, &first);
-        if !answer.starts_with("SIP/2.0 401") {
-            return answer;
-        }
+        let mut answer = self.answer(call_id, &first);
         if method == "INVITE" {
             self.acknowledge(target, call_id, &answer);
         }
-        let credentials = self.credentials(method, target, &answer);
-        self.number += 1;
-        let second = self.send(method, target, call_id, tag, &credentials, body);
-        let answer = self.answer(call_id, &second);
-        if method == "INVITE" {
-            self.acknowledge(target, call_id, &answer);
+        if answer.starts_with("SIP/2.0 401") {
+            let credentials = self.credentials(method, target, &answer);
+            self.number += 1;
+            let second = self.send(method, target, call_id, tag, &credentials, body);
+            answer = self.answer(call_id, &second);
+            if method == "INVITE" {
+                self.acknowledge(target, call_id, &answer);
+            }
         }
         answer
     }
