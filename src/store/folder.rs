@@ -38,20 +38,17 @@ impl Name {
     }
 
     fn of(text: &str) -> Option<Self> {
-        let (rest, make): (_, [fn(u64) -> Self; 3]) = if let Some(rest) = text.strip_prefix("journal-") {
-            (rest, [Self::Journal, Self::Journal, Self::BadJournal])
-        } else {
-            (text.strip_prefix("segment-")?, [Self::Segment, Self::Unfinished, Self::BadSegment])
-        };
-        let (number, ending) = rest.split_once('.')?;
-        let [first, second, bad] = make;
-        let make = match ending {
-            "log" | "seg" => first,
-            "tmp" => second,
-            "bad" => bad,
+        let (stem, number) = text.split_once('-')?;
+        let (number, ending) = number.split_once('.')?;
+        let number = u64::from_str_radix(number, 16).ok()?;
+        let name = match (stem, ending) {
+            ("journal", "log") => Self::Journal(number),
+            ("journal", "bad") => Self::BadJournal(number),
+            ("segment", "seg") => Self::Segment(number),
+            ("segment", "tmp") => Self::Unfinished(number),
+            ("segment", "bad") => Self::BadSegment(number),
             _ => return None,
         };
-        let name = make(u64::from_str_radix(number, 16).ok()?);
         (name.text() == text).then_some(name)
     }
 
