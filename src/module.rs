@@ -41,6 +41,8 @@ struct Core {
     attributor: Arc<Attributor>,
     host: Arc<dyn Host>,
     clock: Clock,
+    /// Packets of nobody known that were over the bound.
+    unattributed_dropped: Arc<AtomicU64>,
     /// The directory's generation that `state` was last told.
     assigned: AtomicU64,
     stop: AtomicBool,
@@ -91,6 +93,7 @@ impl Module {
             tap,
             host,
             clock,
+            unattributed_dropped: Arc::default(),
             assigned: AtomicU64::new(u64::MAX),
             stop: AtomicBool::new(false),
         });
@@ -103,12 +106,13 @@ impl Module {
             settings: Arc::clone(&core.settings),
             audit,
             tap: Arc::clone(&core.tap),
+            unattributed_dropped: Arc::clone(&core.unattributed_dropped),
             clock: core.clock.clone(),
             host: Arc::clone(&core.host),
             run: password::generate()?.chars().take(8).collect(),
         });
         let site = site::Site::start(crate::web::app(query.clone()), config.listener)?;
-        let threads = vec![thread::drain(&core)?, thread::seal(&core)?];
+        let threads = vec![thread::drain(&core, &config.capture)?, thread::seal(&core)?];
         tracing::info!(
             "open: {} users, data in {}",
             core.directory.users(None).len(),

@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 use crate::capture::Dropped;
 use crate::capture::attribute::Certainty;
 use crate::capture::drain::{Caught, Drain};
+use crate::capture::pool::Pool;
 use crate::clock::Timestamp;
+use crate::config::CaptureConfig;
 use crate::error::{Error, Result};
 use crate::event::UserKey;
 use crate::module::Core;
@@ -54,8 +56,9 @@ impl Worker {
     }
 }
 
-pub(super) fn drain(core: &Arc<Core>) -> Result<Worker> {
+pub(super) fn drain(core: &Arc<Core>, config: &CaptureConfig) -> Result<Worker> {
     let core = Arc::clone(core);
+    let mut pool = Pool::new(config.unknown_packets, config.unknown_bytes, core.clock.now());
     Worker::spawn("usermon-drain", move || {
         let mut drain =
             Drain::new(Arc::clone(&core.tap), Arc::clone(&core.attributor), Arc::clone(&core.settings));
@@ -65,8 +68,10 @@ pub(super) fn drain(core: &Arc<Core>) -> Result<Worker> {
         while !core.stop.load(Ordering::Acquire) {
             let taken = guarded("drain", || {
                 core.assign();
-                let taken = drain.round(core.clock.now(), &mut |caught| batch.push(record(caught)));
+                let now = core.clock.now();
+                let taken = drain.round(now, &mut |caught| take(&mut pool, now, caught, &mut batch));
                 append(&core, &mut batch);
+                core.unattributed_dropped.store(pool.dropped(), Ordering::Relaxed);
                 taken
             });
             if ticked.elapsed() >= TICK {
@@ -82,8 +87,10 @@ pub(super) fn drain(core: &Arc<Core>) -> Result<Worker> {
             }
         }
         guarded("last drain", || {
-            drain.finish(core.clock.now(), &mut |caught| batch.push(record(caught)));
+            let now = core.clock.now();
+            drain.finish(now, &mut |caught| take(&mut pool, now, caught, &mut batch));
             append(&core, &mut batch);
+            core.unattributed_dropped.store(pool.dropped(), Ordering::Relaxed);
         });
     })
 }
@@ -116,6 +123,17 @@ fn guarded<T>(what: &str, work: impl FnOnce() -> T) -> Option<T> {
         tracing::error!("a panic in {what} was caught; what it worked on is lost, the rest goes on");
     }
     done.ok()
+}
+
+/// Puts it to the batch, unless it is nobody's and over the bound.
+fn take(pool: &mut Pool, now: Timestamp, caught: Caught<'_>, batch: &mut Vec<Record>) {
+    let kept = match &caught {
+        Caught::Packet(packet) if packet.user.is_nobody() => pool.admit(now, packet.bytes.len()),
+        _ => true,
+    };
+    if kept {
+        batch.push(record(caught));
+    }
 }
 
 fn record(caught: Caught<'_>) -> Record {

@@ -168,6 +168,7 @@ pub fn page(frame: &Frame, company: &Company, now: CompanySettings, told: Option
 pub(crate) enum Tab {
     Company,
     Administrators,
+    Unattributed,
 }
 
 pub(crate) fn tabs(frame: &Frame, here: Tab) -> Markup {
@@ -180,6 +181,9 @@ pub(crate) fn tabs(frame: &Frame, here: Tab) -> Markup {
             a href=(company) aria-current=[(here == Tab::Company).then_some("page")] { "Company: General Settings" }
             a href=(frame.links.administrators()) aria-current=[(here == Tab::Administrators).then_some("page")] {
                 "Administrators"
+            }
+            a href=(frame.links.unattributed()) aria-current=[(here == Tab::Unattributed).then_some("page")] {
+                "Unattributed"
             }
         }
     }

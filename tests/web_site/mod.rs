@@ -101,6 +101,7 @@ pub(crate) fn site_with_users(ids: &[&str]) -> Site {
         store: Arc::clone(&store),
         settings: Arc::new(settings),
         audit: Arc::clone(&audit),
+        unattributed_dropped: Arc::default(),
         tap: Arc::new(Tap::new(16, 65_536, clock.clone())),
         clock: clock.clone(),
         host: Arc::new(Pbx),
@@ -143,6 +144,11 @@ impl Site {
 
     /// Keeps `bytes` as a packet of user 101 of `acme`.
     pub(crate) fn keep(&self, bytes: &[u8]) -> Cursor {
+        self.keep_of(UserKey::new("acme", "101"), bytes)
+    }
+
+    /// Keeps `bytes` as a packet of this user.
+    pub(crate) fn keep_of(&self, user: UserKey, bytes: &[u8]) -> Cursor {
         let packet = Packet {
             direction: Direction::In,
             transport: Transport::Udp,
@@ -157,7 +163,7 @@ impl Site {
             linked: "".into(),
             bytes: bytes.into(),
         };
-        let user = Arc::new(UserKey::new("acme", "101"));
+        let user = Arc::new(user);
         let mut records = [Record { seq: 0, time: self.clock.now(), user, payload: Payload::Packet(packet) }];
         self.store.append(&mut records).unwrap();
         Cursor { time: records[0].time, seq: records[0].seq }
