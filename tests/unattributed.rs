@@ -257,7 +257,7 @@ async fn the_page_is_for_super_admins_and_its_reading_is_audited() {
         "&lt;b&gt;0<",
         "friendly-scanner",
         "203.0.113.9:5060",
-        "5 older",
+        "15 older",
     ] {
         assert!(page.contains(words), "{words} is not on {page}");
     }

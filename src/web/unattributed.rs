@@ -17,7 +17,7 @@ use crate::web::text::{At, Shape, count};
 use crate::web::view::{Frame, Section, icon};
 
 /// Failed attempts that are shown at once; the others are folded.
-const FAILURES: usize = 20;
+const FAILURES: usize = 10;
 
 /// `GET /unattributed?before=CURSOR`.
 pub(crate) async fn show(
