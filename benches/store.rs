@@ -1,5 +1,5 @@
 //! The two-day ring under the reference mix: what it costs, how small it is, how fast it is read. Prints
-//! `name value unit` lines. `--test`: tiny sizes; `--full`: two days and 100 million packets for the first page.
+//! `name value unit` lines. `--test`: tiny sizes; `--full`: queries in a ring of two days and 100 million packets.
 //! Rates are per second of CPU time; before a query the kernel is told to forget the files (`posix_fadvise`).
 //! `BENCH_DIR`: the disk to use, else the current folder.
 
@@ -44,12 +44,6 @@ fn cpu() -> Duration {
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or("").split_whitespace().collect();
     let ticks: u64 = fields[11..13].iter().map(|f| f.parse::<u64>().expect("a number")).sum();
     Duration::from_millis(ticks * 10)
-}
-
-fn rss_mib() -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
-    let line = status.lines().find(|l| l.starts_with("VmRSS:")).expect("a line");
-    line.split_whitespace().nth(1).expect("a number").parse::<f64>().expect("a number") / 1024.0
 }
 
 impl Bench {
@@ -203,7 +197,6 @@ fn queries(bench: &Bench, root: &Path, sizes: &Sizes) {
         }
     }
     store.close().expect("never fails");
-    line("rss", rss_mib(), "MiB");
     let before = Instant::now();
     let store = open(&dir, &clock);
     line("reopen", before.elapsed().as_secs_f64(), "s");
