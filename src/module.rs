@@ -41,7 +41,7 @@ struct Core {
     attributor: Arc<Attributor>,
     host: Arc<dyn Host>,
     clock: Clock,
-    /// The directory's generation that `state` was last told.
+    /// The directory's generation that `state` was told whole.
     assigned: AtomicU64,
     stop: AtomicBool,
 }
@@ -91,7 +91,7 @@ impl Module {
             tap,
             host,
             clock,
-            assigned: AtomicU64::new(u64::MAX),
+            assigned: AtomicU64::new(0),
             stop: AtomicBool::new(false),
         });
         core.assign();
@@ -234,10 +234,12 @@ impl Core {
 
     /// Tells the state whose this endpoint is, if the directory changed so lately that `assign` has not told it yet.
     fn own(&self, key: &EndpointKey, now: Timestamp) {
-        if self.assigned.load(Ordering::Acquire) != self.directory.generation()
+        // asked before the owner, so that the owner is never older than it
+        let generation = self.directory.generation();
+        if self.assigned.load(Ordering::Acquire) < generation
             && let Some(user) = self.directory.user_of(key)
         {
-            self.note(self.state.own(&Arc::new(key.clone()), Some(&user), now));
+            self.note(self.state.own_as_of(generation, &Arc::new(key.clone()), &user, now));
         }
     }
 
@@ -245,8 +247,10 @@ impl Core {
     /// it is done by `usermon-drain` some milliseconds after a change, once for many.
     fn assign(&self) {
         let generation = self.directory.generation();
-        if self.assigned.swap(generation, Ordering::AcqRel) != generation {
-            self.note(self.state.assign(self.directory.assignment(), self.clock.now()));
+        if self.assigned.load(Ordering::Acquire) < generation {
+            let owners = self.directory.assignment();
+            self.note(self.state.assign_as_of(generation, &owners, self.clock.now()));
+            self.assigned.fetch_max(generation, Ordering::AcqRel);
         }
     }
 
