@@ -1,5 +1,5 @@
 //! The threads `usermon-drain` and `usermon-seal`: their loops, and joining them with a deadline. A panic in a round
-//! is logged and ends that round only: the PBX and the other parts go on.
+//! ends that round only: what it lost is logged and becomes a gap, the PBX and the other parts go on.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -23,6 +23,10 @@ const REST: Duration = Duration::from_millis(5);
 const FLUSH: Duration = Duration::from_millis(200);
 /// How often expiry, directory and the disk are looked after.
 const TICK: Duration = Duration::from_secs(1);
+/// How often panics are told, so that a packet sent again and again does not fill the PBX's log.
+const TOLD: Duration = Duration::from_mins(1);
+/// How many panics the last drain bears; each costs a packet.
+const LAST_TRIES: u32 = 64;
 
 /// A thread of ours.
 pub(super) struct Worker {
@@ -60,43 +64,95 @@ pub(super) fn drain(core: &Arc<Core>) -> Result<Worker> {
         let mut drain =
             Drain::new(Arc::clone(&core.tap), Arc::clone(&core.attributor), Arc::clone(&core.settings));
         let mut batch = Vec::new();
+        let mut faults = Faults::default();
         let mut flushed = Instant::now();
         let mut ticked = Instant::now();
         while !core.stop.load(Ordering::Acquire) {
-            let taken = guarded("drain", || {
-                core.assign();
-                let taken = drain.round(core.clock.now(), &mut |caught| batch.push(record(caught)));
-                append(&core, &mut batch);
-                taken
-            });
+            faults.guarded("the owners of endpoints", || core.assign());
+            let now = core.clock.now();
+            let taken = round(&core, &mut batch, &mut faults, |sink| drain.round(now, sink));
             if ticked.elapsed() >= TICK {
                 ticked = Instant::now();
-                guarded("expiry", || core.note(core.state.expire(core.clock.now())));
+                faults.guarded("expiry", || core.note(core.state.expire(core.clock.now())));
             }
             if flushed.elapsed() >= FLUSH {
                 flushed = Instant::now();
-                guarded("flush", || drop(core.store.flush()));
+                faults.guarded("flush", || drop(core.store.flush()));
             }
             if taken.unwrap_or(0) == 0 {
                 std::thread::sleep(REST);
             }
         }
-        guarded("last drain", || {
-            drain.finish(core.clock.now(), &mut |caught| batch.push(record(caught)));
-            append(&core, &mut batch);
-        });
+        for _ in 0..LAST_TRIES {
+            let now = core.clock.now();
+            if round(&core, &mut batch, &mut faults, |sink| drain.finish(now, sink)).is_some() {
+                break;
+            }
+        }
+        // for a `close` that waits no longer
+        faults.guarded("flush", || drop(core.store.flush()));
     })
 }
+
+/// What `work` catches goes into the store. A panic loses the packet at which it came, or all that the store was
+/// given; both become a gap, with this round or the next.
+fn round(
+    core: &Core,
+    batch: &mut Vec<Record>,
+    faults: &mut Faults,
+    work: impl FnOnce(&mut dyn FnMut(Caught<'_>)) -> usize,
+) -> Option<usize> {
+    let mut sink = |caught: Caught<'_>| {
+        fault(core, &caught);
+        batch.push(record(caught));
+    };
+    let taken = faults.guarded("the capture", || work(&mut sink));
+    if taken.is_none() {
+        batch.push(lost(core.clock.now(), 1));
+    }
+    let kept = faults.guarded("the store", || append(core, batch));
+    if kept.is_none() {
+        let packets = batch.iter().filter(|record| matches!(record.payload, Payload::Packet(_))).count();
+        batch.clear();
+        batch.push(lost(core.clock.now(), u64::try_from(packets).unwrap_or(u64::MAX)));
+    }
+    taken
+}
+
+/// A gap for everybody.
+fn lost(now: Timestamp, packets: u64) -> Record {
+    let gap = Gap { from: now, to: now, packets, cause: GapCause::Fault };
+    Record { seq: 0, time: now, user: Arc::default(), payload: Payload::Gap(gap) }
+}
+
+/// Panics in a debug build at a packet that begins with `PANIC`, if the host's own name asks for it, so that a test can
+/// see what follows. A release build has nothing of it.
+#[cfg(debug_assertions)]
+#[expect(clippy::panic, reason = "this is what it is for")]
+fn fault(core: &Core, caught: &Caught<'_>) {
+    if let Caught::Packet(captured) = caught
+        && captured.packet.data().starts_with(b"PANIC ")
+        && core.host.name() == "usermon-panic:drain"
+    {
+        panic!("asked for by the host's name");
+    }
+}
+
+/// As above: nothing in a release build.
+#[cfg(not(debug_assertions))]
+fn fault(_: &Core, _: &Caught<'_>) {}
 
 pub(super) fn seal(core: &Arc<Core>) -> Result<Worker> {
     let core = Arc::clone(core);
     Worker::spawn("usermon-seal", move || {
+        let mut faults = Faults::default();
         let mut last = Instant::now();
         while !core.stop.load(Ordering::Acquire) {
             std::thread::sleep(Duration::from_millis(50));
             if last.elapsed() >= TICK {
                 last = Instant::now();
-                guarded("seal", || drop(core.store.maintain(&|company| core.settings.retention(company))));
+                let retention = |company: &str| core.settings.retention(company);
+                faults.guarded("the seal", || drop(core.store.maintain(&retention)));
             }
         }
     })
@@ -110,12 +166,29 @@ fn append(core: &Core, batch: &mut Vec<Record>) {
     }
 }
 
-fn guarded<T>(what: &str, work: impl FnOnce() -> T) -> Option<T> {
-    let done = catch_unwind(AssertUnwindSafe(work));
-    if done.is_err() {
-        tracing::error!("a panic in {what} was caught; what it worked on is lost, the rest goes on");
+/// The panics caught on one thread.
+#[derive(Default)]
+struct Faults {
+    told: Option<Instant>,
+    untold: u64,
+}
+
+impl Faults {
+    fn guarded<T>(&mut self, what: &str, work: impl FnOnce() -> T) -> Option<T> {
+        let done = catch_unwind(AssertUnwindSafe(work));
+        if done.is_err() {
+            self.untold += 1;
+            if self.told.is_none_or(|told| told.elapsed() >= TOLD) {
+                let (number, thread) = (self.untold, std::thread::current());
+                let name = thread.name().unwrap_or_default();
+                tracing::error!(
+                    "{number} panics on {name} were caught, the last in {what}; what it worked on is lost, the rest goes on"
+                );
+                (self.told, self.untold) = (Some(Instant::now()), 0);
+            }
+        }
+        done.ok()
     }
-    done.ok()
 }
 
 fn record(caught: Caught<'_>) -> Record {
