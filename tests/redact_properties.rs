@@ -145,6 +145,7 @@ fn long_repetitions_end() {
         "= ",
         "\r\n k\r\n ",
         "\r\n \u{1}",
+        "@&sip:",
     ]) {
         for start in ["INVITE sip:a@b SIP/2.0\r\n", "INVITE sip:a@b SIP/2.0\r\nX: "] {
             let data = [start, &piece.repeat(MESSAGE_LIMIT / piece.len())].concat();
