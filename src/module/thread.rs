@@ -149,7 +149,7 @@ pub(super) fn seal(core: &Arc<Core>) -> Result<Worker> {
         let mut last = Instant::now();
         while !core.stop.load(Ordering::Acquire) {
             std::thread::sleep(Duration::from_millis(50));
-            if last.elapsed() >= TICK {
+            if last.elapsed() >= TICK || core.store.is_seal_due() {
                 last = Instant::now();
                 let retention = |company: &str| core.settings.retention(company);
                 faults.guarded("the seal", || drop(core.store.maintain(&retention)));
