@@ -122,6 +122,11 @@ impl Site {
         self.audit.newest(1_000).unwrap().into_iter().map(line).collect()
     }
 
+    /// Puts all packets into a sealed segment.
+    pub(crate) fn seal(&self) {
+        self.store.seal().unwrap();
+    }
+
     /// The phone of user 101 of `acme` registers.
     pub(crate) fn register(&self) {
         let event = Event::Registration(Registration {
@@ -143,13 +148,17 @@ impl Site {
 
     /// Keeps `bytes` as a packet of user 101 of `acme`.
     pub(crate) fn keep(&self, bytes: &[u8]) -> Cursor {
+        self.keep_as(bytes, Attribution::Proven)
+    }
+
+    pub(crate) fn keep_as(&self, bytes: &[u8], attribution: Attribution) -> Cursor {
         let packet = Packet {
             direction: Direction::In,
             transport: Transport::Udp,
             local: "192.0.2.1:5060".parse().unwrap(),
             far: "192.0.2.17:5060".parse().unwrap(),
             detail: DumpDetail::Full,
-            attribution: Attribution::Proven,
+            attribution,
             cut: false,
             unsure: false,
             original_len: u32::try_from(bytes.len()).unwrap(),
