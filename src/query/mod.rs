@@ -82,7 +82,18 @@ pub struct CompanySettings {
     pub retention_hours: u32,
 }
 
-/// How the module itself is doing, for the foot of each page and the PBX's command line.
+/// What every page says of the module itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// The PBX's name and version.
+    pub host: String,
+    /// What is wrong with the storing of packets now.
+    pub alarm: Option<String>,
+    /// Packets dropped since the start because the queue was full.
+    pub dropped: u64,
+}
+
+/// How the module itself is doing, for the PBX's command line.
 #[derive(Debug, Clone)]
 pub struct Status {
     /// The PBX's name and version.
@@ -135,6 +146,15 @@ impl Query {
     /// A company by its id.
     pub fn company(&self, id: &str) -> Option<Arc<Company>> {
         self.companies().into_iter().find(|c| &*c.id == id)
+    }
+
+    /// What stands around each page. Unlike [`Self::status`] it doesn't count what happens now.
+    pub fn health(&self) -> Health {
+        Health {
+            host: self.0.host.name(),
+            alarm: self.0.store.status().alarm,
+            dropped: self.0.tap.counters().dropped,
+        }
     }
 
     /// How the module is doing.
