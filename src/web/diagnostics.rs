@@ -98,7 +98,9 @@ fn off(frame: &Frame, data: &DiagnosticsPage) -> Markup {
                     "Choose another level in the "
                     a href=(frame.links.settings(&data.user.key.company)) { "General Settings" } "."
                 } @else { "A super-admin can choose another level." }
-                @if !data.entries.is_empty() { " Below is what was kept before." }
+                @if data.entries.iter().any(|e| matches!(e, Entry::Packet(_))) {
+                    " Packets below were kept before it was set to off; they stay until their retention ends."
+                 }
             }
         }
     }
