@@ -16,6 +16,8 @@ use crate::settings::{Administrator, Settings};
 use crate::state::State;
 use crate::store::Store;
 
+pub use crate::audit::Entry as AuditEntry;
+
 pub mod diagnostics;
 pub mod terminal;
 pub(crate) mod terminals;
@@ -281,6 +283,17 @@ impl Query {
             detail: detail.to_owned(),
             from: viewer.from.clone(),
         })
+    }
+
+    /// The newest `n` entries of the audit log, newest first. Super-admins only.
+    ///
+    /// # Errors
+    /// When the viewer may not, or the file can't be read.
+    pub fn audit_log(&self, viewer: &Viewer, n: usize) -> Result<Vec<Entry>> {
+        if !viewer.is_super() {
+            return Err(Error::Invalid("only a super-admin may read the audit log".to_owned()));
+        }
+        self.0.audit.newest(n)
     }
 
     fn super_admin(&self, viewer: &Viewer) -> Result<()> {

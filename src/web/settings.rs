@@ -168,6 +168,7 @@ pub fn page(frame: &Frame, company: &Company, now: CompanySettings, told: Option
 pub(crate) enum Tab {
     Company,
     Administrators,
+    Audit,
 }
 
 pub(crate) fn tabs(frame: &Frame, here: Tab) -> Markup {
@@ -181,6 +182,7 @@ pub(crate) fn tabs(frame: &Frame, here: Tab) -> Markup {
             a href=(frame.links.administrators()) aria-current=[(here == Tab::Administrators).then_some("page")] {
                 "Administrators"
             }
+            a href=(frame.links.audit()) aria-current=[(here == Tab::Audit).then_some("page")] { "Audit log" }
         }
     }
 }

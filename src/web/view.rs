@@ -72,6 +72,11 @@ impl Links {
         self.to("/configuration/administrators")
     }
 
+    /// The audit log.
+    pub fn audit(&self) -> String {
+        self.to("/configuration/audit")
+    }
+
     fn asset(&self, name: &str) -> String {
         format!("{}/static/{}", self.mount, asset::hashed(name))
     }
