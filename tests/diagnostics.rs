@@ -71,3 +71,17 @@ fn a_packet_that_a_later_one_proves_is_not_claimed_on_any_page() {
         .collect();
     assert_eq!(claimed, [true, false]);
 }
+
+#[tokio::test]
+async fn a_hostile_peer_does_not_make_the_list_huge() {
+    let site = site();
+    let long = "x".repeat(60_000);
+    for _ in 0..20 {
+        site.keep(
+            format!("INVITE sip:{long} SIP/2.0\r\nFrom: <sip:{long}@a>\r\nCall-ID: {long}\r\n\r\n")
+                .as_bytes(),
+        );
+    }
+    let page = site.logged_in("anna").await.get("/c/acme/u/101/diag").await;
+    assert!(page.body.len() < 200_000, "{} bytes", page.body.len());
+}

@@ -10,7 +10,7 @@ use crate::event::{Direction, DumpDetail};
 use crate::query::diagnostics::{Cursor, DiagnosticsPage, Entry, PacketLine};
 use crate::web::auth::{Site, Whom, aside};
 use crate::web::fault::Fault;
-use crate::web::text::{At, Line, Shape, count, day};
+use crate::web::text::{At, Line, Shape, brief, count, day};
 use crate::web::view::{Frame, Links, Section, icon};
 
 /// Lines of a page.
@@ -153,14 +153,14 @@ fn packet_row(links: &Links, data: &DiagnosticsPage, packet: &PacketLine) -> Mar
             td.tc { (At(packet.at.time, Shape::Fine)) }
             td.wy { (way(packet.direction)) }
             td.ms {
-                a href=(links.packet(&data.user, packet.at)) title=(crate::web::text::plain(&packet.start_line)) {
+                a href=(links.packet(&data.user, packet.at)) title=(brief(&packet.start_line)) {
                     (badge(packet))
                 }
                 @if packet.method.is_none() { span.cseq { (Line(&packet.cseq)) } }
                 (marks(packet))
             }
             td.ft { (Line(&packet.from_user)) " → " (Line(&packet.to_user)) }
-            td.ci { code.cut title=(crate::web::text::plain(&packet.call_id)) { (Line(&packet.call_id)) } }
+            td.ci { code.cut title=(brief(&packet.call_id)) { (Line(&packet.call_id)) } }
             td.fa { code { (packet.far) } " " (packet.transport.name()) }
             td.sz { (count(packet.size.into())) " B" }
         }
