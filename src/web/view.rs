@@ -149,7 +149,7 @@ impl Frame {
                     }
                 }
                 @if let Some(alarm) = &self.alarm {
-                    p.notice.bad role="alert" { strong { "Packets are not being stored. " } (Line(alarm)) }
+                    p.notice.bad role="alert" { strong { "Storing packets: " } (Line(alarm)) }
                 }
                 main #main { (main) }
                 footer.foot {
