@@ -38,17 +38,17 @@ impl Name {
     }
 
     fn of(text: &str) -> Option<Self> {
-        let (stem, number) = text.split_once('-')?;
-        let (number, ending) = number.split_once('.')?;
-        let number = u64::from_str_radix(number, 16).ok()?;
-        let name = match (stem, ending) {
-            ("journal", "log") => Self::Journal(number),
-            ("journal", "bad") => Self::BadJournal(number),
-            ("segment", "seg") => Self::Segment(number),
-            ("segment", "tmp") => Self::Unfinished(number),
-            ("segment", "bad") => Self::BadSegment(number),
+        let (stem, ending) = text.split_once('.')?;
+        let (kind, number) = stem.split_once('-')?;
+        let make = match (kind, ending) {
+            ("journal", "log") => Self::Journal,
+            ("journal", "bad") => Self::BadJournal,
+            ("segment", "seg") => Self::Segment,
+            ("segment", "tmp") => Self::Unfinished,
+            ("segment", "bad") => Self::BadSegment,
             _ => return None,
         };
+        let name = make(u64::from_str_radix(number, 16).ok()?);
         (name.text() == text).then_some(name)
     }
 
