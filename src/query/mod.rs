@@ -12,6 +12,7 @@ use crate::config::Role;
 use crate::directory::{Company, Directory, User};
 use crate::error::{Error, Result};
 use crate::event::{DumpDetail, Host, UserKey};
+use crate::query::tally::Tallies;
 use crate::settings::{Administrator, Settings};
 use crate::state::State;
 use crate::store::Store;
@@ -19,6 +20,7 @@ use crate::store::Store;
 pub use crate::audit::Entry as AuditEntry;
 
 pub mod diagnostics;
+pub(crate) mod tally;
 pub mod terminal;
 pub(crate) mod terminals;
 pub mod wall;
@@ -48,7 +50,7 @@ pub struct Parts {
 
 /// Cheap to clone; all clones answer from the same parts.
 #[derive(Clone)]
-pub struct Query(Arc<Parts>);
+pub struct Query(Arc<Parts>, Arc<Tallies>);
 
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,7 +117,7 @@ pub struct Status {
 impl Query {
     /// Answers from these parts.
     pub fn new(parts: Parts) -> Self {
-        Self(Arc::new(parts))
+        Self(Arc::new(parts), Arc::default())
     }
 
     /// The time now.
