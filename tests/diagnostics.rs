@@ -1,9 +1,10 @@
-//! Breaks when the way from a packet to its neighbours skips one, or a packet is called claimed that another one proves.
+//! Breaks when the way from a packet to its neighbours skips one, a packet is called claimed that another one proves, or
+//! what a terminal's page tells is lost among calls.
 
 use std::time::Duration;
 
 use usermon::config::Role;
-use usermon::event::UserKey;
+use usermon::event::{Change, Sticker, Transport, UserKey};
 use usermon::query::Viewer;
 use usermon::store::record::Attribution;
 
@@ -84,4 +85,26 @@ async fn a_hostile_peer_does_not_make_the_list_huge() {
     }
     let page = site.logged_in("anna").await.get("/c/acme/u/101/diag").await;
     assert!(page.body.len() < 200_000, "{} bytes", page.body.len());
+}
+
+#[test]
+fn a_registration_is_in_the_history_however_many_calls_came_after_it() {
+    let site = site();
+    site.register();
+    let registered = |n: u32| Change::Registered {
+        contact: format!("sip:{n}@192.0.2.17").into(),
+        far: None,
+        transport: Transport::Udp,
+        user_agent: "".into(),
+    };
+    site.keep_change(registered(1));
+    for n in 0..2_500_u32 {
+        site.later(Duration::from_secs(1));
+        site.keep_change(Change::Sticker { sticker: Sticker::Busy, calls: n % 3 });
+    }
+    site.keep_change(registered(2));
+    let page = site.query.terminal(&UserKey::new("acme", "101"), "e-e0").unwrap().expect("a terminal");
+    assert_eq!(page.web_address.as_deref(), Some("192.0.2.17"));
+    let words: Vec<&str> = page.history.iter().map(|line| &*line.words).collect();
+    assert_eq!(words, ["Registered UDP: sip:2@192.0.2.17.", "Registered UDP: sip:1@192.0.2.17."]);
 }

@@ -16,8 +16,8 @@ use usermon::clock::{Clock, Timestamp};
 use usermon::config::{Config, Role};
 use usermon::directory::Directory;
 use usermon::event::{
-    Direction, DumpDetail, EndpointKey, Event, Host, LogLevel, Registration, RegistrationStep, Transport,
-    UserKey,
+    Change, Direction, DumpDetail, EndpointKey, Event, Host, LogLevel, Registration, RegistrationStep,
+    Transport, UserKey,
 };
 use usermon::query::diagnostics::Cursor;
 use usermon::query::{Parts, Query};
@@ -120,6 +120,13 @@ impl Site {
             format!("{} {} {} {} {}", e.person, e.action, e.company, e.subject, e.from)
         };
         self.audit.newest(1_000).unwrap().into_iter().map(line).collect()
+    }
+
+    /// Keeps a change of user 101 of `acme`.
+    pub(crate) fn keep_change(&self, change: Change) {
+        let user = Arc::new(UserKey::new("acme", "101"));
+        let payload = Payload::Change(change);
+        self.store.append(&mut [Record { seq: 0, time: self.clock.now(), user, payload }]).unwrap();
     }
 
     /// Puts all packets into a sealed segment.
