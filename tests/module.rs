@@ -312,7 +312,7 @@ fn a_terminals_page_has_its_contact_and_the_hosts_round_trip() {
     assert_eq!(page.contacts.len(), 1);
     assert_eq!(page.contacts[0].contact, "sip:acme-101@127.0.0.1:5062");
     assert_eq!(page.contacts[0].round_trip, Some(4_200));
-    assert_eq!(page.web_address.as_deref(), Some("http://127.0.0.1/"));
+    assert_eq!(page.web_address.as_deref(), Some("127.0.0.1"));
     assert!(module.query().terminal(&anna(), "no-such").unwrap().is_none());
 }
 

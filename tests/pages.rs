@@ -292,6 +292,20 @@ fn the_settings_show_the_level_in_force() {
 }
 
 #[test]
+fn the_phones_own_page_is_linked_by_both_schemes_and_marked_as_outside() {
+    let user = samples::user("acme", "101", "Anna", "Rossi", "Sales");
+    let page =
+        parse(&terminal::page(&frame(Role::Administrator), &samples::terminal_page(user)).into_string());
+    for scheme in ["http", "https"] {
+        let address = format!("{scheme}://192.0.2.17/");
+        let links = page.find("a");
+        let link = links.iter().find(|a| a.attribute("href") == address).expect("a link");
+        assert!(link.text().contains("leaves the PBX"), "{}", link.text());
+        assert!(link.attribute("rel").contains("noopener noreferrer"));
+    }
+}
+
+#[test]
 fn an_alarm_of_the_store_is_on_every_page() {
     let mut frame = frame(Role::Administrator);
     frame.alarm = Some("The disk is full: free 1 GiB.".into());

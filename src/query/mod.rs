@@ -13,11 +13,15 @@ use crate::config::Role;
 use crate::directory::{Company, Directory, User};
 use crate::error::{Error, Result};
 use crate::event::{DumpDetail, Host, UserKey};
+use crate::query::tally::Tallies;
 use crate::settings::{Administrator, Settings};
 use crate::state::State;
 use crate::store::Store;
 
+pub use crate::audit::Entry as AuditEntry;
+
 pub mod diagnostics;
+pub(crate) mod tally;
 pub mod terminal;
 pub(crate) mod terminals;
 pub mod unattributed;
@@ -50,7 +54,7 @@ pub struct Parts {
 
 /// Cheap to clone; all clones answer from the same parts.
 #[derive(Clone)]
-pub struct Query(Arc<Parts>);
+pub struct Query(Arc<Parts>, Arc<Tallies>);
 
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,7 +90,18 @@ pub struct CompanySettings {
     pub retention_hours: u32,
 }
 
-/// How the module itself is doing, for the foot of each page and the PBX's command line.
+/// What every page says of the module itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// The PBX's name and version.
+    pub host: String,
+    /// What is wrong with the storing of packets now.
+    pub alarm: Option<String>,
+    /// Packets dropped since the start because the queue was full.
+    pub dropped: u64,
+}
+
+/// How the module itself is doing, for the PBX's command line.
 #[derive(Debug, Clone)]
 pub struct Status {
     /// The PBX's name and version.
@@ -108,7 +123,7 @@ pub struct Status {
 impl Query {
     /// Answers from these parts.
     pub fn new(parts: Parts) -> Self {
-        Self(Arc::new(parts))
+        Self(Arc::new(parts), Arc::default())
     }
 
     /// The time now.
@@ -141,6 +156,15 @@ impl Query {
     /// A company by its id.
     pub fn company(&self, id: &str) -> Option<Arc<Company>> {
         self.companies().into_iter().find(|c| &*c.id == id)
+    }
+
+    /// What stands around each page. Unlike [`Self::status`] it doesn't count what happens now.
+    pub fn health(&self) -> Health {
+        Health {
+            host: self.0.host.name(),
+            alarm: self.0.store.status().alarm,
+            dropped: self.0.tap.counters().dropped,
+        }
     }
 
     /// How the module is doing.
@@ -268,6 +292,17 @@ impl Query {
             detail: detail.to_owned(),
             from: viewer.from.clone(),
         })
+    }
+
+    /// The newest `n` entries of the audit log, newest first. Super-admins only.
+    ///
+    /// # Errors
+    /// When the viewer may not, or the file can't be read.
+    pub fn audit_log(&self, viewer: &Viewer, n: usize) -> Result<Vec<Entry>> {
+        if !viewer.is_super() {
+            return Err(Error::Invalid("only a super-admin may read the audit log".to_owned()));
+        }
+        self.0.audit.newest(n)
     }
 
     fn super_admin(&self, viewer: &Viewer) -> Result<()> {

@@ -10,7 +10,7 @@ use crate::event::{Direction, DumpDetail};
 use crate::query::diagnostics::{Cursor, DiagnosticsPage, Entry, PacketLine};
 use crate::web::auth::{Site, Whom, aside};
 use crate::web::fault::Fault;
-use crate::web::text::{At, Line, Shape, count, day};
+use crate::web::text::{At, Line, Shape, brief, count, day};
 use crate::web::view::{Frame, Section, icon};
 
 /// Lines of a page.
@@ -98,7 +98,9 @@ fn off(frame: &Frame, data: &DiagnosticsPage) -> Markup {
                     "Choose another level in the "
                     a href=(frame.links.settings(&data.user.key.company)) { "General Settings" } "."
                 } @else { "A super-admin can choose another level." }
-                @if !data.entries.is_empty() { " Below is what was kept before." }
+                @if data.entries.iter().any(|e| matches!(e, Entry::Packet(_))) {
+                    " Packets below were kept before it was set to off; they stay until their retention ends."
+                 }
             }
         }
     }
@@ -164,14 +166,14 @@ fn packet_row(link: &str, packet: &PacketLine) -> Markup {
             td.tc { (At(packet.at.time, Shape::Fine)) }
             td.wy { (way(packet.direction)) }
             td.ms {
-                a href=(link) title=(crate::web::text::plain(&packet.start_line)) {
+                a href=(link) title=(brief(&packet.start_line)) {
                     (badge(packet))
                 }
                 @if packet.method.is_none() { span.cseq { (Line(&packet.cseq)) } }
                 (marks(packet))
             }
             td.ft { (Line(&packet.from_user)) " → " (Line(&packet.to_user)) }
-            td.ci { code.cut title=(crate::web::text::plain(&packet.call_id)) { (Line(&packet.call_id)) } }
+            td.ci { code.cut title=(brief(&packet.call_id)) { (Line(&packet.call_id)) } }
             td.fa { code { (packet.far) } " " (packet.transport.name()) }
             td.sz { (count(packet.size.into())) " B" }
         }

@@ -20,6 +20,7 @@ use crate::web::fault::Fault;
 
 pub mod administrators;
 pub mod asset;
+pub mod audit;
 pub mod auth;
 pub mod diagnostics;
 pub mod fault;
@@ -76,6 +77,7 @@ pub fn app(query: Query) -> Router {
         .route("/configuration/administrators", get(administrators::show).post(administrators::change))
         .route("/unattributed", get(unattributed::show))
         .route("/unattributed/{cursor}", get(message::show_unattributed))
+        .route("/configuration/audit", get(audit::show))
         .route("/static/{name}", get(asset::serve))
         .fallback(|| async {
             Fault::Missing("There is no such page. Check the address, or go to the first page.")

@@ -169,6 +169,7 @@ pub(crate) enum Tab {
     Company,
     Administrators,
     Unattributed,
+    Audit,
 }
 
 pub(crate) fn tabs(frame: &Frame, here: Tab) -> Markup {
@@ -185,6 +186,7 @@ pub(crate) fn tabs(frame: &Frame, here: Tab) -> Markup {
             a href=(frame.links.unattributed()) aria-current=[(here == Tab::Unattributed).then_some("page")] {
                 "Unattributed"
             }
+            a href=(frame.links.audit()) aria-current=[(here == Tab::Audit).then_some("page")] { "Audit log" }
         }
     }
 }

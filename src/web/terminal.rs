@@ -7,7 +7,7 @@ use maud::{Markup, html};
 
 use crate::event::{FailureCause, Transport};
 use crate::query::terminal::{ContactView, FailureView, TerminalPage};
-use crate::web::auth::{Site, Whom, param};
+use crate::web::auth::{Site, Whom, aside, param};
 use crate::web::fault::Fault;
 use crate::web::monitoring::{call_line, kind_words, online_words, symbol};
 use crate::web::text::{At, Line, Marked, Shape, milliseconds, plain, until};
@@ -18,7 +18,8 @@ pub(crate) async fn show(State(site): State<Arc<Site>>, request: Request) -> Res
     let (mut parts, _) = request.into_parts();
     let whom = Whom::from_request_parts(&mut parts, &site).await?;
     let id = param(&mut parts, "terminal").await?;
-    let data = site.query.terminal(&whom.user.key, &id).map_err(Fault::inside)?.ok_or(Fault::Missing(
+    let (query, key) = (site.query.clone(), Arc::clone(&whom.user.key));
+    let data = aside(move || query.terminal(&key, &id)).await?.map_err(Fault::inside)?.ok_or(Fault::Missing(
         "This user has no such terminal now. It may have been unregistered or removed; go back to the monitoring page.",
     ))?;
     Ok(page(&site.frame(&whom.place.visitor, Some(&whom.place.company)), &data))
@@ -45,14 +46,16 @@ pub fn page(frame: &Frame, data: &TerminalPage) -> Markup {
             }
             a.button href=(frame.links.diagnostics(user)) { (icon("diag")) "diag" }
             @if let Some(address) = &data.web_address {
-                a.button href=(address) target="_blank" rel="noopener noreferrer nofollow external" {
-                    (icon("out")) "Phone's own page"
-                    span.hidden { " (leaves the PBX)" }
+                @for scheme in ["http", "https"] {
+                    a.button href={ (scheme) "://" (address) "/" } target="_blank" rel="noopener noreferrer nofollow external" {
+                        (icon("out")) "Phone's own page, " (scheme)
+                        span.hidden { " (leaves the PBX)" }
+                    }
                 }
             }
         }
         @if let Some(address) = &data.web_address {
-            p.hint { "The phone's own page, " code { (Line(address)) } ", is on the phone: it leaves the PBX." }
+            p.hint { "The phone's own page, at " code { (address) } ", is on the phone: it leaves the PBX." }
         }
         section {
             h2 { "Registrations" }

@@ -82,6 +82,11 @@ impl Links {
         self.to("/configuration/administrators")
     }
 
+    /// The audit log.
+    pub fn audit(&self) -> String {
+        self.to("/configuration/audit")
+    }
+
     fn asset(&self, name: &str) -> String {
         format!("{}/static/{}", self.mount, asset::hashed(name))
     }
@@ -154,7 +159,7 @@ impl Frame {
                     }
                 }
                 @if let Some(alarm) = &self.alarm {
-                    p.notice.bad role="alert" { strong { "Packets are not being stored. " } (Line(alarm)) }
+                    p.notice.bad role="alert" { strong { "Storing packets: " } (Line(alarm)) }
                 }
                 main #main { (main) }
                 footer.foot {

@@ -239,7 +239,7 @@ pub(crate) fn terminal_page(user: Arc<User>) -> TerminalPage {
             ),
             history(90_000, "Registration expired: sip:101@192.0.2.17:5062."),
         ],
-        web_address: Some("http://192.0.2.17/".into()),
+        web_address: Some("192.0.2.17".into()),
         at: NOW,
     }
 }

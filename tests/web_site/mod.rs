@@ -16,8 +16,8 @@ use usermon::clock::{Clock, Timestamp};
 use usermon::config::{Config, Role};
 use usermon::directory::Directory;
 use usermon::event::{
-    Direction, DumpDetail, EndpointKey, Event, Host, LogLevel, Registration, RegistrationStep, Transport,
-    UserKey,
+    Change, Direction, DumpDetail, EndpointKey, Event, Host, LogLevel, Registration, RegistrationStep,
+    Transport, UserKey,
 };
 use usermon::query::diagnostics::Cursor;
 use usermon::query::{Parts, Query};
@@ -123,6 +123,18 @@ impl Site {
         self.audit.newest(1_000).unwrap().into_iter().map(line).collect()
     }
 
+    /// Keeps a change of user 101 of `acme`.
+    pub(crate) fn keep_change(&self, change: Change) {
+        let user = Arc::new(UserKey::new("acme", "101"));
+        let payload = Payload::Change(change);
+        self.store.append(&mut [Record { seq: 0, time: self.clock.now(), user, payload }]).unwrap();
+    }
+
+    /// Puts all packets into a sealed segment.
+    pub(crate) fn seal(&self) {
+        self.store.seal().unwrap();
+    }
+
     /// The phone of user 101 of `acme` registers.
     pub(crate) fn register(&self) {
         let event = Event::Registration(Registration {
@@ -144,18 +156,22 @@ impl Site {
 
     /// Keeps `bytes` as a packet of user 101 of `acme`.
     pub(crate) fn keep(&self, bytes: &[u8]) -> Cursor {
-        self.keep_of(UserKey::new("acme", "101"), bytes)
+        self.keep_as(bytes, Attribution::Proven)
+    }
+
+    pub(crate) fn keep_as(&self, bytes: &[u8], attribution: Attribution) -> Cursor {
+        self.keep_of(UserKey::new("acme", "101"), bytes, attribution)
     }
 
     /// Keeps `bytes` as a packet of this user.
-    pub(crate) fn keep_of(&self, user: UserKey, bytes: &[u8]) -> Cursor {
+    pub(crate) fn keep_of(&self, user: UserKey, bytes: &[u8], attribution: Attribution) -> Cursor {
         let packet = Packet {
             direction: Direction::In,
             transport: Transport::Udp,
             local: "192.0.2.1:5060".parse().unwrap(),
             far: "192.0.2.17:5060".parse().unwrap(),
             detail: DumpDetail::Full,
-            attribution: Attribution::Proven,
+            attribution,
             cut: false,
             unsure: false,
             original_len: u32::try_from(bytes.len()).unwrap(),
