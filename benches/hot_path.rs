@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use usermon::capture::redact::redact;
-use usermon::capture::{Attributor, Drain, Owned, Tap, message};
+use usermon::capture::{Attributor, Caught, Drain, Owned, Tap, message};
 use usermon::clock::{Clock, Timestamp};
 use usermon::config::Config;
 use usermon::directory::Directory;
@@ -107,11 +107,14 @@ fn push(rounds: usize, overhead: u64, drain: &mut Drain, tap: &Arc<Tap>) {
         let stop = &stop;
         let taker = scope.spawn(|| {
             while !stop.load(Ordering::Relaxed) {
-                if drain.round(Timestamp(1), &mut |_| kept += 1) == 0 {
+                if drain
+                    .round(Timestamp(1), &mut |caught| kept += u64::from(matches!(caught, Caught::Packet(_))))
+                    == 0
+                {
                     std::thread::sleep(Duration::from_millis(2));
                 }
             }
-            drain.finish(Timestamp(1), &mut |_| kept += 1);
+            drain.finish(Timestamp(1), &mut |caught| kept += u64::from(matches!(caught, Caught::Packet(_))));
         });
         let samples: Vec<u64> = threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
         stop.store(true, Ordering::Relaxed);

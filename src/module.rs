@@ -95,6 +95,8 @@ impl Module {
             stop: AtomicBool::new(false),
         });
         core.assign();
+        // the ring learns the companies' retentions here, before the first reading
+        core.store.maintain(&|company| core.settings.retention(company))?;
         first_super_admin(&core.settings, &*core.host)?;
         let query = Query::new(Parts {
             directory: Arc::clone(&core.directory),

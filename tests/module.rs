@@ -226,7 +226,7 @@ fn packets_stand_under_their_user_alone_and_survive_a_restart() {
     assert_eq!(calls(&module, &bob()), ["named-by-the-pbx", "reg-101"]);
     let line = packets(module.query(), &anna()).remove(0);
     assert!(!line.claimed);
-    let whole = module.query().packet(&viewer(), &anna(), line.at, "read-packet").unwrap().unwrap();
+    let whole = module.query().packet(&viewer(), &anna(), line.at).unwrap().unwrap();
     let text = String::from_utf8(whole.raw).unwrap();
     assert!(text.contains("username=\"101\"") && !text.contains("0123456789abcdef"), "{text}");
     assert!(whole.headers.unwrap().iter().any(|(name, value)| name == "Call-ID" && value == "reg-acme-101"));

@@ -111,7 +111,10 @@ impl Truth {
         let found = self.count(&store, what);
         store.maintain(&|_| Duration::from_hours(48)).unwrap();
         assert_eq!(self.count(&store, what).0, found.0, "{what}: maintenance loses nothing");
-        assert_eq!(store.status().alarm.is_some() && found.0 == self.by_seq.len(), false, "{what}");
+        assert!(
+            store.status().alarm.is_none() || found.0 < self.by_seq.len(),
+            "{what}: an alarm for nothing"
+        );
         found
     }
 
@@ -183,7 +186,7 @@ fn a_torn_tail_of_the_journal_is_no_damage() {
 
 #[test]
 fn one_damaged_run_leaves_the_others() {
-    let truth = ring(70_000);
+    let truth = ring(130_000);
     let (name, bytes) = truth.files().into_iter().find(|(name, _)| name.ends_with(".seg")).unwrap();
     for at in (200..bytes.len()).step_by(bytes.len() / 97) {
         let mut bytes = bytes.clone();
@@ -196,7 +199,7 @@ fn one_damaged_run_leaves_the_others() {
     for cut in [1, 100, 300, 70_000, 400_000, bytes.len() - 200] {
         let what = format!("{cut} bytes cut off");
         let (count, gap) = truth.open_with(&name, &bytes[..bytes.len() - cut], &what);
-        assert!(count >= 6 + 11usize.saturating_sub(cut / 60_000 + 1), "{what}: {count}");
+        assert!(count >= 6 + 11usize.saturating_sub(cut / 120_000 + 1), "{what}: {count}");
         assert!(gap || count == 18, "{what}: a gap says so");
     }
 }

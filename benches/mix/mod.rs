@@ -5,24 +5,24 @@
 use std::fmt::Write;
 
 /// Users of the mix.
-pub const USERS: usize = 5_000;
+pub(crate) const USERS: usize = 5_000;
 
 /// One message, as it passes the PBX.
 #[derive(Debug, Clone)]
-pub struct Message {
+pub(crate) struct Message {
     /// From 0 to [`USERS`].
-    pub user: usize,
+    pub(crate) user: usize,
     /// Received by the PBX, else sent.
-    pub incoming: bool,
+    pub(crate) incoming: bool,
     /// Microseconds since the mix began.
-    pub time: i64,
+    pub(crate) time: i64,
     /// As on the wire.
-    pub text: String,
+    pub(crate) text: String,
 }
 
 /// The mix, without an end.
 #[derive(Debug)]
-pub struct Mix {
+pub(crate) struct Mix {
     noise: u64,
     time: i64,
     users: Vec<User>,
@@ -88,7 +88,7 @@ const VENDORS: [Vendor; 5] = [
 
 impl Mix {
     /// The same mix for the same seed. Messages come at 580 a second: 100 million in two days.
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         let mut mix = Self {
             noise: seed ^ 0x9e37_79b9_7f4a_7c15,
             time: 0,
@@ -129,7 +129,7 @@ impl Mix {
     }
 
     /// The next message.
-    pub fn message(&mut self) -> Message {
+    pub(crate) fn message(&mut self) -> Message {
         if self.waiting.is_empty() {
             if self.below(5) == 0 { self.call() } else { self.register() }
         }
@@ -137,7 +137,7 @@ impl Mix {
     }
 
     fn say(&mut self, user: usize, incoming: bool, text: String) {
-        self.time += 200 + self.below(3_050);
+        self.time += 200 + self.below(3_050).cast_signed();
         self.waiting.push_back(Message { user, incoming, time: self.time, text });
     }
 
@@ -275,7 +275,7 @@ impl Mix {
 }
 
 /// Fills what the redactor fills at `full`, at the same length.
-pub fn blacken(text: &str) -> Vec<u8> {
+pub(crate) fn blacken(text: &str) -> Vec<u8> {
     let mut bytes = text.as_bytes().to_vec();
     if let Some(at) = text.find(" response=\"") {
         bytes[at + 11..at + 43].fill(b'x');

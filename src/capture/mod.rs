@@ -149,7 +149,7 @@ pub struct Counters {
 #[repr(align(128))]
 struct Apart<T>(T);
 
-/// The bounded queue between the PBX's threads and the drain. All methods but [`Tap::take`] are for any thread.
+/// The bounded queue between the PBX's threads and the drain. What is public is for any thread; only the drain takes.
 #[derive(Debug)]
 pub struct Tap {
     queue: ArrayQueue<Item>,

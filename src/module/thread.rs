@@ -94,7 +94,7 @@ pub(super) fn seal(core: &Arc<Core>) -> Result<Worker> {
         let mut last = Instant::now();
         while !core.stop.load(Ordering::Acquire) {
             std::thread::sleep(Duration::from_millis(50));
-            if last.elapsed() >= TICK {
+            if last.elapsed() >= TICK || core.store.is_seal_due() {
                 last = Instant::now();
                 guarded("seal", || drop(core.store.maintain(&|company| core.settings.retention(company))));
             }

@@ -146,22 +146,29 @@ impl Query {
         Ok(Some(DiagnosticsPage { user, detail, entries, next, at: self.now() }))
     }
 
-    /// One packet whole. Audited with `purpose` ("read-packet", "export-packet"). `None` where there is none.
+    /// One packet whole, with its neighbours. Audited as a reading of it. `None` where there is none.
     ///
     /// # Errors
     /// As [`Self::diagnostics`].
-    pub fn packet(
-        &self,
-        viewer: &Viewer,
-        user: &UserKey,
-        at: Cursor,
-        purpose: &str,
-    ) -> Result<Option<PacketDetail>> {
+    pub fn packet(&self, viewer: &Viewer, user: &UserKey, at: Cursor) -> Result<Option<PacketDetail>> {
+        let Some(mut detail) = self.one(viewer, user, at, "read-packet")? else { return Ok(None) };
+        detail.older = self.read(user, Some(at), 1, ONLY_PACKETS)?.first().map(cursor);
+        detail.newer = self.newer(user, at)?;
+        Ok(Some(detail))
+    }
+
+    /// One packet whole, without its neighbours. Audited as an export of it. `None` where there is none.
+    ///
+    /// # Errors
+    /// As [`Self::diagnostics`].
+    pub fn export(&self, viewer: &Viewer, user: &UserKey, at: Cursor) -> Result<Option<PacketDetail>> {
+        self.one(viewer, user, at, "export-packet")
+    }
+
+    fn one(&self, viewer: &Viewer, user: &UserKey, at: Cursor, action: &str) -> Result<Option<PacketDetail>> {
         let Some(user) = self.user(user) else { return Ok(None) };
         let Some(record) = self.0.store.get(&user.key, at.time, at.seq)? else { return Ok(None) };
-        self.audit(viewer, purpose, &user.key.company, &user.key.user, &at.to_string())?;
-        let older = self.read(&user.key, Some(at), 1, ONLY_PACKETS)?;
-        let newer = self.newer(&user.key, at)?;
+        self.audit(viewer, action, &user.key.company, &user.key.user, &at.to_string())?;
         let proven = self.proven(&user.key, std::slice::from_ref(&record));
         let Payload::Packet(packet) = record.payload else { return Ok(None) };
         Ok(Some(PacketDetail {
@@ -169,8 +176,8 @@ impl Query {
             line: line(at, &packet, &proven),
             headers: headers(&packet.bytes),
             raw: packet.bytes.into_vec(),
-            newer,
-            older: older.first().map(cursor),
+            newer: None,
+            older: None,
         }))
     }
 

@@ -38,17 +38,14 @@ impl Name {
     }
 
     fn of(text: &str) -> Option<Self> {
-        let (rest, make): (_, [fn(u64) -> Self; 3]) = if let Some(rest) = text.strip_prefix("journal-") {
-            (rest, [Self::Journal, Self::Journal, Self::BadJournal])
-        } else {
-            (text.strip_prefix("segment-")?, [Self::Segment, Self::Unfinished, Self::BadSegment])
-        };
-        let (number, ending) = rest.split_once('.')?;
-        let [first, second, bad] = make;
-        let make = match ending {
-            "log" | "seg" => first,
-            "tmp" => second,
-            "bad" => bad,
+        let (stem, ending) = text.split_once('.')?;
+        let (kind, number) = stem.split_once('-')?;
+        let make = match (kind, ending) {
+            ("journal", "log") => Self::Journal,
+            ("journal", "bad") => Self::BadJournal,
+            ("segment", "seg") => Self::Segment,
+            ("segment", "tmp") => Self::Unfinished,
+            ("segment", "bad") => Self::BadSegment,
             _ => return None,
         };
         let name = make(u64::from_str_radix(number, 16).ok()?);

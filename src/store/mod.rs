@@ -2,8 +2,8 @@
 //! knows users only by their keys and packets only as bytes. It never tells the PBX of a fault: what cannot be
 //! stored is counted, becomes a gap in the ring, and an alarm in [`Status`].
 //!
-//! Records go into a [`tier`] in memory and, by [`Store::flush`], into its [`journal`]; [`seal`] turns a tier into
-//! a [`segment`] of [`run`]s; [`retain`] removes segments, by the ring's own clock ([`age`]).
+//! Records go into a `tier` in memory and, by [`Store::flush`], into its `journal`; `seal` turns a tier into
+//! a `segment` of `run`s; `retain` removes segments, by the ring's own clock (`age`).
 
 mod age;
 mod folder;

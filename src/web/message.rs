@@ -35,11 +35,13 @@ pub(crate) async fn show(
     let (mut parts, _) = request.into_parts();
     let at: Cursor = param(&mut parts, "cursor").await?.parse().map_err(|()| GONE)?;
     let download = how.raw.is_some_and(|raw| raw == "1");
-    let purpose = if download { "export-packet" } else { "read-packet" };
     let (query, viewer, key) =
         (site.query.clone(), whom.place.visitor.viewer.clone(), Arc::clone(&whom.user.key));
-    let data =
-        aside(move || query.packet(&viewer, &key, at, purpose)).await?.map_err(Fault::inside)?.ok_or(GONE)?;
+    let find = move || match download {
+        true => query.export(&viewer, &key, at),
+        false => query.packet(&viewer, &key, at),
+    };
+    let data = aside(find).await?.map_err(Fault::inside)?.ok_or(GONE)?;
     if download {
         return Ok(file(&data));
     }

@@ -23,8 +23,11 @@ use pbx::Pbx;
 
 /// What each claim gets.
 pub struct Stage {
+    /// Asterisk.
     pub pbx: Pbx,
+    /// The super-admin at the pages.
     pub browser: Browser,
+    /// The super-admin's.
     pub password: String,
 }
 

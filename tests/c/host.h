@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const usermon_api *api;
 static const char *folder;
@@ -236,6 +237,7 @@ static const char *const call_names[CALLS] = {"on_user",   "on_terminal", "on_re
 
 static inline void begin(int argc, char **argv)
 {
+    alarm(120); /* one that hangs fails */
     void *library = argc == 3 ? dlopen(argv[1], RTLD_NOW | RTLD_LOCAL) : NULL;
     void *symbol = library == NULL ? NULL : dlsym(library, "usermon_entry");
     const usermon_api *(*entry)(void) = NULL;

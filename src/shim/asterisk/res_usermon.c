@@ -43,9 +43,10 @@ void usermon_leave(void)
  */
 static void wait_until_empty(void)
 {
-	do {
-		usleep(50000);
-	} while (ast_atomic_fetchadd_int(&inside, 0) > 0);
+	while (ast_atomic_fetchadd_int(&inside, 0) > 0) {
+		usleep(10000);
+	}
+	usleep(50000);
 }
 
 void usermon_address(usermon_addr *to, const struct ast_sockaddr *from)

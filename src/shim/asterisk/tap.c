@@ -169,8 +169,8 @@ int usermon_tap_reachable(const void *contact, uint32_t *round_trip)
 
 int usermon_tap_start(void)
 {
-	ast_log(LOG_WARNING, "built without pjproject's headers: no SIP message is captured, diagnostics stay empty; "
-		"see src/shim/asterisk/Makefile for how to build with them\n");
+	ast_log(LOG_WARNING, "built without pjproject's headers: no SIP message is captured, diagnostics stay empty "
+		"(packets by HEP are for a later version); the head of src/shim/asterisk/Makefile says how to get them\n");
 	return 0;
 }
 

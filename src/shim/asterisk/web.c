@@ -172,10 +172,11 @@ static int serve(struct ast_tcptls_session_instance *session, const struct ast_h
 	const struct ast_variable *h;
 	char *body = NULL;
 	char mount[128] = "";
-	ssize_t length = read_body(session, headers, &body);
+	ssize_t length;
 	int32_t status = -1;
 
 	usermon_enter();
+	length = read_body(session, headers, &body);
 	if (length < 0) {
 		ast_http_request_close_on_completion(session);
 		ast_http_error(session, (int) -length, title((uint32_t) -length), "The body of this request can't be taken");
