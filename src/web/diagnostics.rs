@@ -113,7 +113,7 @@ fn list(links: &Links, data: &DiagnosticsPage) -> Markup {
                 tr {
                     th scope="col" { "Time" } th scope="col" { "Way" } th scope="col" { "Message" }
                     th scope="col" { "From, to" } th scope="col" { "Call-ID" } th scope="col" { "Far address" }
-                    th scope="col" { "Size" }
+                    th.sz scope="col" { "Size" }
                 }
             }
             tbody {

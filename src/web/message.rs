@@ -82,7 +82,7 @@ pub fn page(frame: &Frame, data: &PacketDetail) -> Markup {
         div.head {
             div {
                 h1.msg { (way(line.direction)) " " (badge(line)) (marks(line)) }
-                p.taken { (At(line.at.time, Shape::Full)) " · " (At(line.at.time, Shape::Fine)) }
+                p.taken { (At(line.at.time, Shape::Day)) ", " b { (At(line.at.time, Shape::Fine)) } }
             }
             nav.steps aria-label="Messages" {
                 @if let Some(newer) = data.newer {

@@ -7,10 +7,13 @@ use crate::Stage;
 
 /// Fills the login page and sends it with Enter.
 pub fn enter(stage: &Stage, name: &str, password: &str) -> Result<(), String> {
-    let screen = &stage.screen;
-    screen.fill("#name", name)?;
-    screen.fill("#password", password)?;
-    screen.press(Key::Enter)
+    fill(stage, name, password)?;
+    stage.screen.press(Key::Enter)
+}
+
+fn fill(stage: &Stage, name: &str, password: &str) -> Result<(), String> {
+    stage.screen.fill("#name", name)?;
+    stage.screen.fill("#password", password)
 }
 
 pub fn wrong_password(stage: &mut Stage) -> Result<String, String> {
@@ -22,7 +25,8 @@ pub fn wrong_password(stage: &mut Stage) -> Result<String, String> {
     )?;
     stage.screen.look("login")?;
     let name = stage.chief.0.clone();
-    enter(stage, &name, "not-the-password")?;
+    fill(stage, &name, "not-the-password")?;
+    stage.screen.click("button.main")?;
     let screen = &mut stage.screen;
     screen.until("words of refusal", "return one('.notice.bad')?.checkVisibility() === true", &[])?;
     let words = screen.words("return text('.notice.bad')", &[])?;
