@@ -157,12 +157,18 @@ fn packet_row(links: &Links, data: &DiagnosticsPage, packet: &PacketLine) -> Mar
                 @if packet.method.is_none() { span.cseq { (Line(&packet.cseq)) } }
                 (marks(packet))
             }
-            td.ft { (Line(&packet.from_user)) " → " (Line(&packet.to_user)) }
+            td.ft { (parties(packet)) }
             td.ci { code.cut title=(crate::web::text::plain(&packet.call_id)) { (Line(&packet.call_id)) } }
             td.fa { code { (packet.far) } " " (packet.transport.name()) }
             td.sz { (count(packet.size.into())) " B" }
         }
     }
+}
+
+/// From and To user; a PBX that asks a phone whether it is there often is nobody.
+pub fn parties(packet: &PacketLine) -> Markup {
+    let who = |user: &str| html! { @if user.is_empty() { "–" } @else { (Line(user)) } };
+    html! { (who(&packet.from_user)) " → " (who(&packet.to_user)) }
 }
 
 /// Which way, as arrow and word.

@@ -55,7 +55,7 @@ pub fn page(frame: &Frame, data: &TerminalPage) -> Markup {
             }
         }
         @if let Some(address) = &data.web_address {
-            p.hint { "The phone's own page, " code { (Line(address)) } ", is on the phone: it leaves the PBX." }
+            p.hint { "The phone's own page, " code { (Line(address)) } ", is served by the phone itself: the link leaves the PBX." }
         }
         section {
             h2 { "Registrations" }
