@@ -2,13 +2,14 @@
 
 use usermon::config::Role;
 use usermon::event::{Direction, DumpDetail, Kind, Sticker};
+use usermon::query::diagnostics::PacketDetail;
 use usermon::query::{CompanySettings, Viewer};
 use usermon::settings::Administrator;
 use usermon::web::administrators::{self, Done};
 use usermon::web::settings::{self, Told};
 use usermon::web::text::{count, span};
 use usermon::web::view::{Frame, Links};
-use usermon::web::{asset, diagnostics, login, message, monitoring, terminal};
+use usermon::web::{asset, diagnostics, login, message, monitoring, terminal, unattributed};
 
 mod html;
 mod samples;
@@ -198,7 +199,9 @@ fn all_pages() -> Vec<String> {
         monitoring::page(&frame, &samples::wall(acme.clone(), vec![])),
         terminal::page(&frame, &samples::terminal_page(user.clone())),
         diagnostics::page(&frame, &samples::diagnostics(user.clone()), true),
-        message::page(&frame, &samples::packet(user)),
+        message::page(&frame, &samples::packet(user.clone())),
+        message::page(&frame, &PacketDetail { user: None, ..samples::packet(user.clone()) }),
+        unattributed::page(&frame, &samples::unattributed(user), false),
         settings::page(&frame, &acme, now, Some(&Told::Refused("why".into()))),
         administrators::page(&frame, &accounts, Some(&done)),
         login::page(&frame.links, "/", "", Some("wrong")),

@@ -99,7 +99,9 @@ async fn all_links_lie_below_the_mount() {
     let cookie = answer.header("set-cookie");
     assert!(cookie.contains("Path=/usermon") && cookie.contains("Secure"), "{cookie}");
     assert_eq!(browser.get("/").await.location(), "/usermon/c/acme/");
-    for path in ["/c/acme/", "/c/acme/u/101/diag", SETTINGS, ADMINISTRATORS, AUDIT, "/nowhere"] {
+    for path in
+        ["/c/acme/", "/c/acme/u/101/diag", SETTINGS, ADMINISTRATORS, AUDIT, "/unattributed", "/nowhere"]
+    {
         let page = browser.get(path).await.text();
         let mut seen = 0;
         for attribute in ["href=\"", "src=\"", "action=\"", "data-url=\""] {

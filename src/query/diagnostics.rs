@@ -108,7 +108,8 @@ pub struct PacketLine {
 #[derive(Debug, Clone)]
 #[expect(missing_docs, reason = "a line, its bytes, its headers")]
 pub struct PacketDetail {
-    pub user: Arc<User>,
+    /// `None`: nobody known.
+    pub user: Option<Arc<User>>,
     pub line: PacketLine,
     /// As kept: redacted.
     pub raw: Vec<u8>,
@@ -141,13 +142,8 @@ impl Query {
         limit: usize,
     ) -> Result<Option<DiagnosticsPage>> {
         let Some(user) = self.user(user) else { return Ok(None) };
-        self.audit(viewer, "read-packets", &user.key.company, &user.key.user, "")?;
-        let mut records = self.read(&user.key, before, limit.saturating_add(1), Kinds::ALL)?;
-        let more = records.len() > limit;
-        records.truncate(limit);
-        let proven = self.proven(&user.key, &records)?;
-        let next = records.last().filter(|_| more).map(cursor);
-        let entries = records.into_iter().filter_map(|record| entry(record, &proven)).collect();
+        self.audit_reading(viewer, "read-packets", Some(&user), "")?;
+        let (entries, next) = self.entries(&user.key, before, limit)?;
         let detail = self.0.settings.dump_detail(&user.key.company);
         Ok(Some(DiagnosticsPage { user, detail, entries, next, at: self.now() }))
     }
@@ -157,10 +153,10 @@ impl Query {
     /// # Errors
     /// As [`Self::diagnostics`].
     pub fn packet(&self, viewer: &Viewer, user: &UserKey, at: Cursor) -> Result<Option<PacketDetail>> {
-        let Some(mut detail) = self.one(viewer, user, at, "read-packet")? else { return Ok(None) };
-        detail.older = self.read(user, Some(at), 1, ONLY_PACKETS)?.first().map(cursor);
-        detail.newer = self.newer(user, at)?;
-        Ok(Some(detail))
+        let Some(user) = self.user(user) else { return Ok(None) };
+        self.one(viewer, Some(user), at, "read-packet")?
+            .map(|detail| self.with_neighbours(detail))
+            .transpose()
     }
 
     /// One packet whole, without its neighbours. Audited as an export of it. `None` where there is none.
@@ -168,23 +164,69 @@ impl Query {
     /// # Errors
     /// As [`Self::diagnostics`].
     pub fn export(&self, viewer: &Viewer, user: &UserKey, at: Cursor) -> Result<Option<PacketDetail>> {
-        self.one(viewer, user, at, "export-packet")
+        let Some(user) = self.user(user) else { return Ok(None) };
+        self.one(viewer, Some(user), at, "export-packet")
     }
 
-    fn one(&self, viewer: &Viewer, user: &UserKey, at: Cursor, action: &str) -> Result<Option<PacketDetail>> {
-        let Some(user) = self.user(user) else { return Ok(None) };
-        let Some(record) = self.0.store.get(&user.key, at.time, at.seq)? else { return Ok(None) };
-        self.audit(viewer, action, &user.key.company, &user.key.user, &at.to_string())?;
-        let proven = self.proven(&user.key, std::slice::from_ref(&record))?;
+    /// At most `limit` lines of a history older than `before`, and where the next page begins.
+    pub(super) fn entries(
+        &self,
+        key: &UserKey,
+        before: Option<Cursor>,
+        limit: usize,
+    ) -> Result<(Vec<Entry>, Option<Cursor>)> {
+        let mut records = self.read(key, before, limit.saturating_add(1), Kinds::ALL)?;
+        let more = records.len() > limit;
+        records.truncate(limit);
+        let proven = self.proven(key, &records)?;
+        let next = records.last().filter(|_| more).map(cursor);
+        Ok((records.into_iter().filter_map(|record| entry(record, &proven)).collect(), next))
+    }
+
+    /// One packet, of nobody known where there is no `user`; audited as `action`.
+    pub(super) fn one(
+        &self,
+        viewer: &Viewer,
+        user: Option<Arc<User>>,
+        at: Cursor,
+        action: &str,
+    ) -> Result<Option<PacketDetail>> {
+        let nobody = UserKey::default();
+        let key = user.as_deref().map_or(&nobody, |user| &user.key);
+        let Some(record) = self.0.store.get(key, at.time, at.seq)? else { return Ok(None) };
+        self.audit_reading(viewer, action, user.as_deref(), &at.to_string())?;
+        let proven = self.proven(key, std::slice::from_ref(&record))?;
         let Payload::Packet(packet) = record.payload else { return Ok(None) };
         Ok(Some(PacketDetail {
+            line: line(at, &packet, key, &proven),
             user,
-            line: line(at, &packet, &proven),
             headers: headers(&packet.bytes),
             raw: packet.bytes.into_vec(),
             newer: None,
             older: None,
         }))
+    }
+
+    pub(super) fn with_neighbours(&self, mut detail: PacketDetail) -> Result<PacketDetail> {
+        let nobody = UserKey::default();
+        let key = detail.user.as_deref().map_or(&nobody, |user| &user.key);
+        let at = detail.line.at;
+        let older = self.read(key, Some(at), 1, ONLY_PACKETS)?.first().map(cursor);
+        let newer = self.newer(key, at)?;
+        (detail.older, detail.newer) = (older, newer);
+        Ok(detail)
+    }
+
+    pub(super) fn audit_reading(
+        &self,
+        viewer: &Viewer,
+        action: &str,
+        user: Option<&User>,
+        detail: &str,
+    ) -> Result<()> {
+        let (company, subject) =
+            user.map_or(("", "unattributed"), |user| (&*user.key.company, &*user.key.user));
+        self.audit(viewer, action, company, subject, detail)
     }
 
     fn read(
@@ -272,7 +314,7 @@ fn cursor(record: &Record) -> Cursor {
 fn entry(record: Record, proven: &HashSet<Vec<u8>>) -> Option<Entry> {
     let at = cursor(&record);
     match record.payload {
-        Payload::Packet(packet) => Some(Entry::Packet(line(at, &packet, proven))),
+        Payload::Packet(packet) => Some(Entry::Packet(line(at, &packet, &record.user, proven))),
         Payload::Gap(gap) => {
             Some(Entry::Gap { from: gap.from, to: gap.to, packets: gap.packets, words: gap_words(&gap) })
         }
@@ -281,9 +323,10 @@ fn entry(record: Record, proven: &HashSet<Vec<u8>>) -> Option<Entry> {
     }
 }
 
-fn line(at: Cursor, packet: &Packet, proven: &HashSet<Vec<u8>>) -> PacketLine {
+fn line(at: Cursor, packet: &Packet, user: &UserKey, proven: &HashSet<Vec<u8>>) -> PacketLine {
     let scan: Scan<'_> = scan(&packet.bytes);
-    let claimed = packet.attribution != Attribution::Proven && !proven.contains(scan.call_id);
+    let claimed =
+        !user.is_nobody() && packet.attribution != Attribution::Proven && !proven.contains(scan.call_id);
     PacketLine {
         at,
         direction: packet.direction,

@@ -3,6 +3,7 @@
 //! changing settings is audited here, so that no page can forget it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::audit::{Audit, Entry};
@@ -23,6 +24,7 @@ pub mod diagnostics;
 pub(crate) mod tally;
 pub mod terminal;
 pub(crate) mod terminals;
+pub mod unattributed;
 pub mod wall;
 pub(crate) mod words;
 
@@ -40,6 +42,8 @@ pub struct Parts {
     pub audit: Arc<Audit>,
     /// For its counters only.
     pub tap: Arc<Tap>,
+    /// Packets of nobody known that were not kept because they were over the bound.
+    pub unattributed_dropped: Arc<AtomicU64>,
     /// The time.
     pub clock: Clock,
     /// For its name and round-trip times.
@@ -106,6 +110,8 @@ pub struct Status {
     pub alarm: Option<String>,
     /// Packets dropped since the start because the queue was full.
     pub dropped: u64,
+    /// Packets of nobody known not kept since the start, because they were over the bound of such packets.
+    pub unattributed_dropped: u64,
     /// Packets taken since the start.
     pub taken: u64,
     /// The store's own figures.
@@ -169,6 +175,7 @@ impl Query {
             host: self.0.host.name(),
             alarm: store.alarm.clone(),
             dropped: counters.dropped,
+            unattributed_dropped: self.0.unattributed_dropped.load(Ordering::Relaxed),
             taken: counters.pushed,
             store,
             state: self.0.state.totals(),

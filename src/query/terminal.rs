@@ -54,6 +54,8 @@ pub struct ContactView {
 #[expect(missing_docs, reason = "fields are those of a failed registration")]
 pub struct FailureView {
     pub time: Timestamp,
+    /// The account that was tried.
+    pub account: String,
     pub cause: FailureCause,
     /// A plain sentence.
     pub words: String,
@@ -169,9 +171,10 @@ fn is_registration(change: &Change, others: &[&str]) -> bool {
     }
 }
 
-fn failure(failure: &Failure) -> FailureView {
+pub(super) fn failure(failure: &Failure) -> FailureView {
     FailureView {
         time: failure.time,
+        account: failure.endpoint.endpoint.to_string(),
         cause: failure.cause,
         words: cause_words(failure.cause).to_owned(),
         far: failure.far,

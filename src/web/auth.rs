@@ -193,7 +193,7 @@ impl FromRequestParts<Arc<Site>> for Chief {
             return Ok(Self(visitor));
         }
         Err(Fault::Forbidden(
-            "Only a super-admin may open the configuration. Ask the super-admin for the change.",
+            "Only a super-admin may open this page. Ask the super-admin for what you need from it.",
         ))
     }
 }

@@ -169,6 +169,7 @@ pub(crate) enum Tab {
     Company,
     Administrators,
     Audit,
+    Unattributed,
 }
 
 pub(crate) fn tabs(frame: &Frame, here: Tab) -> Markup {
@@ -183,6 +184,9 @@ pub(crate) fn tabs(frame: &Frame, here: Tab) -> Markup {
                 "Administrators"
             }
             a href=(frame.links.audit()) aria-current=[(here == Tab::Audit).then_some("page")] { "Audit log" }
+            a href=(frame.links.unattributed()) aria-current=[(here == Tab::Unattributed).then_some("page")] {
+                "Unattributed"
+            }
         }
     }
 }

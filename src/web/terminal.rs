@@ -71,7 +71,7 @@ pub fn page(frame: &Frame, data: &TerminalPage) -> Markup {
         }
         section {
             h2 { "Failed registrations" }
-            @if data.failures.is_empty() { p.empty { "None seen." } } @else { (failures(&data.failures)) }
+            @if data.failures.is_empty() { p.empty { "None seen." } } @else { (failures(&data.failures, false)) }
         }
         section {
             h2 { "Registration history" }
@@ -128,12 +128,15 @@ const fn cause_words(cause: FailureCause) -> &'static str {
     }
 }
 
-fn failures(all: &[FailureView]) -> Markup {
+/// Failed attempts as a table; `tried`: with the account that each tried.
+pub(crate) fn failures(all: &[FailureView], tried: bool) -> Markup {
     html! {
         table.list {
             thead {
                 tr {
-                    th scope="col" { "Last" } th scope="col" { "Cause" } th scope="col" { "From" }
+                    th scope="col" { "Last" }
+                    @if tried { th scope="col" { "Account" } }
+                    th scope="col" { "Cause" } th scope="col" { "From" }
                     th scope="col" { "User-Agent" } th scope="col" { "Call-ID" }
                 }
             }
@@ -141,6 +144,7 @@ fn failures(all: &[FailureView]) -> Markup {
                 @for failure in all {
                     tr {
                         td { (At(failure.time, Shape::Full)) }
+                        @if tried { td { code.cut title=(plain(&failure.account)) { (Line(&failure.account)) } } }
                         td {
                             span.badge.s4 { (cause_words(failure.cause)) }
                             @if failure.count > 1 { " " b { (failure.count) " times" } }

@@ -67,6 +67,16 @@ impl Links {
         format!("{}/configuration/company/{}", self.mount, segment(company))
     }
 
+    /// What belongs to nobody known.
+    pub fn unattributed(&self) -> String {
+        self.to("/unattributed")
+    }
+
+    /// One packet of nobody known.
+    pub fn unattributed_packet(&self, at: Cursor) -> String {
+        format!("{}/unattributed/{at}", self.mount)
+    }
+
     /// The accounts.
     pub fn administrators(&self) -> String {
         self.to("/configuration/administrators")

@@ -101,6 +101,7 @@ pub(crate) fn site_with_users(ids: &[&str]) -> Site {
         store: Arc::clone(&store),
         settings: Arc::new(settings),
         audit: Arc::clone(&audit),
+        unattributed_dropped: Arc::default(),
         tap: Arc::new(Tap::new(16, 65_536, clock.clone())),
         clock: clock.clone(),
         host: Arc::new(Pbx),
@@ -159,6 +160,15 @@ impl Site {
     }
 
     pub(crate) fn keep_as(&self, bytes: &[u8], attribution: Attribution) -> Cursor {
+        self.keep_record(UserKey::new("acme", "101"), bytes, attribution)
+    }
+
+    /// Keeps `bytes` as a packet of this user.
+    pub(crate) fn keep_of(&self, user: UserKey, bytes: &[u8]) -> Cursor {
+        self.keep_record(user, bytes, Attribution::Proven)
+    }
+
+    fn keep_record(&self, user: UserKey, bytes: &[u8], attribution: Attribution) -> Cursor {
         let packet = Packet {
             direction: Direction::In,
             transport: Transport::Udp,
@@ -173,7 +183,7 @@ impl Site {
             linked: "".into(),
             bytes: bytes.into(),
         };
-        let user = Arc::new(UserKey::new("acme", "101"));
+        let user = Arc::new(user);
         let mut records = [Record { seq: 0, time: self.clock.now(), user, payload: Payload::Packet(packet) }];
         self.store.append(&mut records).unwrap();
         Cursor { time: records[0].time, seq: records[0].seq }
