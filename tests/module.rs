@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use usermon::clock::{Clock, Timestamp};
 use usermon::config::Role;
 use usermon::event::{
-    Call, CallDirection, CallPhase, Direction, DumpDetail, EndpointKey, Event, FailureCause, Host, LogLevel,
-    PacketRef, Presence, Registration, RegistrationStep, Sticker, Transport, User, UserKey,
+    Call, CallDirection, CallPhase, Direction, DumpDetail, EndpointKey, Event, FailureCause, Host, Kind,
+    LogLevel, PacketRef, Presence, Registration, RegistrationStep, Sticker, Transport, User, UserKey,
 };
 use usermon::module::{Module, Request};
 use usermon::query::diagnostics::{DiagnosticsPage, Entry, PacketLine};
@@ -62,7 +62,9 @@ impl Fixture {
              [[company]]\nid = \"acme\"\nname = \"Acme\"\ndomains = [\"acme.example\"]\n\
              [[user]]\ncompany = \"acme\"\nextension = \"101\"\nname = \"Anna\"\nsurname = \"Rossi\"\ndepartment = \"Sales\"\n\
              endpoints = [\"acme-101\"]\n\
-             [[user]]\ncompany = \"default\"\nextension = \"101\"\nname = \"Bob\"\nendpoints = [\"101\"]\n"
+             [[user]]\ncompany = \"default\"\nextension = \"101\"\nname = \"Bob\"\nendpoints = [\"101\"]\n\
+             [[user]]\ncompany = \"default\"\nextension = \"103\"\nname = \"Carla\"\n\
+             [[user.terminal]]\nkind = \"usb\"\n[[user.terminal]]\nkind = \"mobile\"\n"
         );
         std::fs::write(&path, text).unwrap();
         path
@@ -300,6 +302,26 @@ fn a_failed_registration_is_on_the_terminals_page() {
         let page = module.query().terminal(&anna(), &terminal.id).unwrap().unwrap();
         page.history.iter().any(|h| h.words.contains("Wrong password"))
     });
+}
+
+#[test]
+fn terminals_without_sip_are_all_that_their_user_has_until_a_phone_comes_in() {
+    let fixture = Fixture::new();
+    let module = fixture.open();
+    let kinds = || -> Vec<Kind> {
+        let rows = module.query().wall("default").unwrap().rows;
+        let carla = rows.iter().find(|r| *r.user.key == UserKey::new("default", "103")).unwrap();
+        carla.terminals.iter().map(|t| t.kind).collect()
+    };
+    assert_eq!(kinds(), [Kind::Usb, Kind::Mobile]);
+    module.event(registration("103", RegistrationStep::Failed(FailureCause::WrongPassword), 5062));
+    assert_eq!(
+        kinds(),
+        [Kind::Usb, Kind::Mobile, Kind::Sip],
+        "a phone that is refused has a page that says why"
+    );
+    module.event(registration("103", RegistrationStep::Registered, 5063));
+    assert_eq!(kinds(), [Kind::Usb, Kind::Mobile, Kind::Sip]);
 }
 
 #[test]

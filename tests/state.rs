@@ -207,8 +207,9 @@ fn reachability_is_told_when_it_changes_and_moves_no_sticker() {
     register(&state, Registered, "101", "sip:a", 2);
     let mut answers = registration(Reachable, "101", "sip:a", 3);
     answers.round_trip = Some(12_000);
-    let told = Change::Reachability { contact: "sip:a".into(), reachable: true };
-    assert_eq!(apply(&state, Event::Registration(answers.clone()), 3), [told]);
+    let first = apply(&state, Event::Registration(answers.clone()), 3);
+    assert!(first.is_empty(), "that a contact answers after it registered is no change: {first:?}");
+    assert_eq!(state.user(&anna()).contacts[0].reachable, Some(true));
     answers.round_trip = Some(15_000);
     let version = state.version();
     assert!(apply(&state, Event::Registration(answers), 4).is_empty());
@@ -217,6 +218,11 @@ fn reachability_is_told_when_it_changes_and_moves_no_sticker() {
     let told = Change::Reachability { contact: "sip:a".into(), reachable: false };
     assert_eq!(register(&state, Unreachable, "101", "sip:a", 5), [told]);
     assert_eq!((shown(&state), state.user(&anna()).contacts[0].reachable), ((Sticker::Free, 0), Some(false)));
+    let told = Change::Reachability { contact: "sip:a".into(), reachable: true };
+    assert_eq!(register(&state, Reachable, "101", "sip:a", 6), [told], "that it answers again is one");
+    register(&state, Registered, "101", "sip:b", 7);
+    let told = Change::Reachability { contact: "sip:b".into(), reachable: false };
+    assert_eq!(register(&state, Unreachable, "101", "sip:b", 8), [told], "and so is that it never did");
 }
 
 #[test]

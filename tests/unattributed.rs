@@ -18,6 +18,7 @@ use usermon::event::{
 use usermon::module::Module;
 use usermon::query::diagnostics::{Cursor, Entry};
 use usermon::query::{Query, Viewer};
+use usermon::store::record::Attribution;
 
 #[expect(dead_code, reason = "login.rs takes the rest")]
 mod web_site;
@@ -234,7 +235,10 @@ async fn the_page_is_for_super_admins_and_its_reading_is_audited() {
         site.state.apply(&failed(&format!("<b>{n}")), NOW);
     }
     let bytes = b"OPTIONS sip:x SIP/2.0\r\nCall-ID: scan-1\r\nX-Odd: <script>\r\n\r\n";
-    let (older, at) = (site.keep_of(UserKey::default(), bytes), site.keep_of(UserKey::default(), bytes));
+    let (older, at) = (
+        site.keep_of(UserKey::default(), bytes, Attribution::Unknown),
+        site.keep_of(UserKey::default(), bytes, Attribution::Unknown),
+    );
     let own = site.keep(bytes);
     let mut anna = site.logged_in("anna").await;
     let message = format!("/unattributed/{at}");

@@ -39,7 +39,7 @@ pub(crate) fn terminals<'a>(user: &User, state: &'a UserState) -> Vec<Matched<'a
         all.push(Matched { view: mobile(number), contacts: Vec::new(), endpoint: None });
     }
     for endpoint in &user.endpoints {
-        undeclared(user, endpoint, &free, &mut all);
+        undeclared(user, endpoint, &free, state, &mut all);
     }
     all
 }
@@ -110,13 +110,21 @@ fn mobile(number: &str) -> TerminalView {
     view
 }
 
-/// The contacts of `endpoint` that no declared terminal took. An endpoint for which none is declared always has one
-/// terminal, so that a phone that never came in still has a page that says why.
-fn undeclared<'a>(user: &User, endpoint: &EndpointKey, free: &[&'a Contact], all: &mut Vec<Matched<'a>>) {
+/// The contacts of `endpoint` that no declared terminal took. An endpoint for which none is declared has one terminal
+/// all the same, so that a phone that never came in has a page that says why; but not one that was never seen, of a
+/// user whose declared terminals are all there is (a desktop client and a headset).
+fn undeclared<'a>(
+    user: &User,
+    endpoint: &EndpointKey,
+    free: &[&'a Contact],
+    state: &UserState,
+    all: &mut Vec<Matched<'a>>,
+) {
     let name = &endpoint.endpoint;
-    let mut own = free.iter().filter(|c| c.endpoint.endpoint == *name);
+    let mut own = free.iter().filter(|c| c.endpoint.endpoint == *name).peekable();
     let has_declared = user.terminals.iter().any(|t| t.endpoint.as_ref() == Some(name));
-    if !has_declared {
+    let was_seen = own.peek().is_some() || state.failures.iter().any(|f| f.endpoint.endpoint == *name);
+    if !has_declared && (user.terminals.is_empty() || was_seen) {
         let contacts: Vec<&Contact> = own.next().copied().into_iter().collect();
         let kind = contacts.first().map_or(Kind::Sip, |c| kind_of(c));
         let view = view(&format!("e-{}", id_safe(name)), kind, "", &contacts);

@@ -57,9 +57,39 @@ pub(crate) fn change_words(change: &Change) -> String {
                 (name, "") => name.to_owned(),
                 (name, number) => format!("{name} ({number})"),
             };
-            let why = if *cause == 0 { String::new() } else { format!(", cause {cause}") };
+            let why = match (*cause, call_cause(*cause)) {
+                (0, _) => String::new(),
+                (code, "") => format!(", cause {code}"),
+                (code, words) => format!(": {words} (cause {code})"),
+            };
             format!("{way} {who} {step}{why}.")
         }
+    }
+}
+
+/// Why a call ended, by ITU-T Q.850's number; empty for those that a PBX of today hardly gives.
+const fn call_cause(code: u16) -> &'static str {
+    match code {
+        1 => "no such number",
+        2 | 3 => "no route there",
+        16 => "hung up",
+        17 => "busy",
+        18 => "the phone did not respond",
+        19 => "nobody answered",
+        20 => "not registered",
+        21 => "rejected",
+        22 => "the number has changed",
+        26 => "answered elsewhere",
+        27 => "out of order",
+        28 => "the number is not complete",
+        31 => "ended normally",
+        34 | 42 => "no line is free",
+        38 => "the network is out of order",
+        41 => "a passing failure",
+        57 | 58 | 65 | 79 | 88 => "the other side can't do that",
+        102 => "a timer ran out",
+        127 => "an error between two networks",
+        _ => "",
     }
 }
 

@@ -55,6 +55,8 @@ pub(super) enum Reach {
     Ignored,
     /// It says what was known.
     Same,
+    /// The first answer after a registration, which everybody expects: pages show it, and nobody is told.
+    First,
     /// The contact began or ceased to answer.
     Changed(Change),
 }
@@ -226,10 +228,11 @@ impl Registrations {
         bound.heard = time;
         let contact = &mut bound.contact;
         contact.round_trip = if reachable { event.round_trip.or(contact.round_trip) } else { None };
-        if contact.reachable.replace(reachable) == Some(reachable) {
-            return Reach::Same;
+        match (contact.reachable.replace(reachable), reachable) {
+            (None, true) => Reach::First,
+            (before, now) if before == Some(now) => Reach::Same,
+            _ => Reach::Changed(Change::Reachability { contact: Arc::clone(&contact.contact), reachable }),
         }
-        Reach::Changed(Change::Reachability { contact: Arc::clone(&contact.contact), reachable })
     }
 
     pub(super) fn deadlines(&self) -> usize {

@@ -112,9 +112,9 @@ impl Tables {
         let owner = endpoint.owner;
         match Registrations::reach(&mut endpoint.contacts, event, reachable, at) {
             Reach::Ignored => return false,
-            Reach::Same => {
+            known @ (Reach::Same | Reach::First) => {
                 if let Some(owner) = owner {
-                    self.users.refreshed(owner, false);
+                    self.users.refreshed(owner, matches!(known, Reach::First));
                 }
             }
             Reach::Changed(change) => {

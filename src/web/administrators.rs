@@ -131,8 +131,8 @@ fn account_row(frame: &Frame, account: &Administrator, own: bool) -> Markup {
     html! {
         tr {
             th scope="row" { (Line(&account.name)) @if own { " " small { "you" } } }
-            td { (account.role.word()) }
-            td { @if let Some(company) = company { (Line(&company)) } @else { "all" } }
+            td data-l="Role" { (account.role.word()) }
+            td data-l="Company" { @if let Some(company) = company { (Line(&company)) } @else { "all" } }
             td.acts {
                 @if account.from_file {
                     span.hint { "in usermon.toml: change it there, then reload" }

@@ -127,7 +127,7 @@ pub(crate) fn list(entries: &[Entry], link: &dyn Fn(Cursor) -> String) -> Markup
                 tr {
                     th scope="col" { "Time" } th scope="col" { "Way" } th scope="col" { "Message" }
                     th scope="col" { "From, to" } th scope="col" { "Call-ID" } th scope="col" { "Far address" }
-                    th scope="col" { "Size" }
+                    th.sz scope="col" { "Size" }
                 }
             }
             tbody {
@@ -172,12 +172,18 @@ fn packet_row(link: &str, packet: &PacketLine) -> Markup {
                 @if packet.method.is_none() { span.cseq { (Line(&packet.cseq)) } }
                 (marks(packet))
             }
-            td.ft { (Line(&packet.from_user)) " → " (Line(&packet.to_user)) }
+            td.ft { (parties(packet)) }
             td.ci { code.cut title=(brief(&packet.call_id)) { (Line(&packet.call_id)) } }
             td.fa { code { (packet.far) } " " (packet.transport.name()) }
             td.sz { (count(packet.size.into())) " B" }
         }
     }
+}
+
+/// From and To user; a PBX that asks a phone whether it is there often is nobody.
+pub fn parties(packet: &PacketLine) -> Markup {
+    let who = |user: &str| html! { @if user.is_empty() { "–" } @else { (Line(user)) } };
+    html! { (who(&packet.from_user)) " → " (who(&packet.to_user)) }
 }
 
 /// Which way, as arrow and word.

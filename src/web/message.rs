@@ -11,7 +11,7 @@ use maud::{Markup, html};
 
 use crate::query::diagnostics::{Cursor, PacketDetail};
 use crate::web::auth::{Chief, Site, Whom, aside, param};
-use crate::web::diagnostics::{badge, marks, way};
+use crate::web::diagnostics::{badge, marks, parties, way};
 use crate::web::fault::Fault;
 use crate::web::text::{At, Line, Marked, Shape, count, raw, stamp};
 use crate::web::view::{Frame, Section, icon};
@@ -119,7 +119,7 @@ pub fn page(frame: &Frame, data: &PacketDetail) -> Markup {
         div.head {
             div {
                 h1.msg { (way(line.direction)) " " (badge(line)) (marks(line)) }
-                p.taken { (At(line.at.time, Shape::Full)) " · " (At(line.at.time, Shape::Fine)) }
+                p.taken { (At(line.at.time, Shape::Day)) ", " b { (At(line.at.time, Shape::Fine)) } }
             }
             nav.steps aria-label="Messages" {
                 @if let Some(newer) = data.newer {
@@ -133,13 +133,12 @@ pub fn page(frame: &Frame, data: &PacketDetail) -> Markup {
         }
         dl.facts {
             div { dt { "PBX" } dd { code { (line.local) } } }
-            div { dt { "Far address" } dd { code { (line.far) } } }
-            div { dt { "Transport" } dd { (line.transport.name()) } }
+            div { dt { "Far address" } dd { code { (line.far) } " " (line.transport.name()) } }
             div { dt { "Size" } dd { (count(line.size.into())) " bytes on the wire, " (data.raw.len()) " kept" } }
             div { dt { "Dump detail" } dd { (line.detail.word()) } }
-            div { dt { "Call-ID" } dd { code { (Marked(&line.call_id)) } } }
+            div.long { dt { "Call-ID" } dd { code { (Marked(&line.call_id)) } } }
             div { dt { "CSeq" } dd { (Line(&line.cseq)) } }
-            div { dt { "From, to" } dd { (Line(&line.from_user)) " → " (Line(&line.to_user)) } }
+            div { dt { "From, to" } dd { (parties(line)) } }
         }
         @if line.claimed {
             p.notice { strong { "Claimed. " } "Only the packet's own From or To says that it is this user's: anybody can write that." }

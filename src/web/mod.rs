@@ -75,9 +75,9 @@ pub fn app(query: Query) -> Router {
         .route("/configuration", get(settings::start))
         .route("/configuration/company/{company}", get(settings::show).post(settings::save))
         .route("/configuration/administrators", get(administrators::show).post(administrators::change))
-        .route("/configuration/audit", get(audit::show))
         .route("/unattributed", get(unattributed::show))
         .route("/unattributed/{cursor}", get(message::show_unattributed))
+        .route("/configuration/audit", get(audit::show))
         .route("/static/{name}", get(asset::serve))
         .fallback(|| async {
             Fault::Missing("There is no such page. Check the address, or go to the first page.")

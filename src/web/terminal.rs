@@ -36,13 +36,16 @@ pub fn page(frame: &Frame, data: &TerminalPage) -> Markup {
     let main = html! {
         p.crumbs {
             a href=(frame.links.wall(&user.key.company)) { "Monitoring" } " › "
-            (Line(&user.name)) " " (Line(&user.surname)) " " (Line(&user.extension)) " › " (Line(&title))
+            (Line(&user.name)) " " (Line(&user.surname)) " " (Line(&user.extension)) " › terminal"
         }
         div.head {
             span.big data-on=(terminal.online) { (icon(symbol(terminal.kind))) }
             div {
-                h1 { (Line(&title)) }
-                p.taken { (kind) ", " (online_words(terminal)) " · as of " (At(data.at, Shape::Full)) }
+                h1 { (Line(&title)) " " small { "of " (Line(&user.name)) " " (Line(&user.surname)) } }
+                p.taken {
+                    @if title != kind { (kind) ", " }
+                    b { (online_words(terminal)) } " · as of " (At(data.at, Shape::Full))
+                }
             }
             a.button href=(frame.links.diagnostics(user)) { (icon("diag")) "diag" }
             @if let Some(address) = &data.web_address {
@@ -55,7 +58,7 @@ pub fn page(frame: &Frame, data: &TerminalPage) -> Markup {
             }
         }
         @if let Some(address) = &data.web_address {
-            p.hint { "The phone's own page, at " code { (address) } ", is on the phone: it leaves the PBX." }
+            p.hint { "The phone's own page, " code { (address) } ", is served by the phone itself: the link leaves the PBX." }
         }
         section {
             h2 { "Registrations" }
@@ -92,7 +95,7 @@ fn registration(contact: &ContactView, data: &TerminalPage) -> Markup {
     };
     html! {
         dl.facts {
-            (fact("Contact", html! { code { (Marked(&contact.contact)) } }))
+            div.long { dt { "Contact" } dd { code { (Marked(&contact.contact)) } } }
             @if let Some(far) = contact.far { (fact("Address and port", html! { code { (far) } })) }
             (fact("Transport", html! { (transport) }))
             @if !contact.user_agent.is_empty() { (fact("User-Agent", html! { (Line(&contact.user_agent)) })) }
@@ -143,16 +146,18 @@ pub(crate) fn failures(all: &[FailureView], tried: bool) -> Markup {
             tbody {
                 @for failure in all {
                     tr {
-                        td { (At(failure.time, Shape::Full)) }
-                        @if tried { td { code.cut title=(plain(&failure.account)) { (Line(&failure.account)) } } }
-                        td {
+                        td data-l="Last" { (At(failure.time, Shape::Full)) }
+                        @if tried {
+                            td data-l="Account" { code.cut title=(plain(&failure.account)) { (Line(&failure.account)) } }
+                        }
+                        td data-l="Cause" {
                             span.badge.s4 { (cause_words(failure.cause)) }
                             @if failure.count > 1 { " " b { (failure.count) " times" } }
                             @if !failure.words.is_empty() { p.hint { (Line(&failure.words)) } }
                         }
-                        td { @if let Some(far) = failure.far { code { (far) } } }
-                        td { (Line(&failure.user_agent)) }
-                        td { code.cut { (Line(&failure.call_id)) } }
+                        td data-l="From" { @if let Some(far) = failure.far { code { (far) } } }
+                        td data-l="User-Agent" { (Line(&failure.user_agent)) }
+                        td data-l="Call-ID" { code.cut title=(plain(&failure.call_id)) { (Line(&failure.call_id)) } }
                     }
                 }
             }

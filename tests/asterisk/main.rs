@@ -75,9 +75,13 @@ fn main() -> ExitCode {
     let mut pbx =
         Pbx::new(PathBuf::from(root), PathBuf::from(run), port("--sip", 5060), port("--http", 8088));
     let began = Instant::now();
+    let kept = arguments.iter().any(|a| a == "--keep");
+    if kept {
+        keep::configure(&pbx);
+    }
     pbx.start();
     let password = pbx.first_password();
-    if arguments.iter().any(|a| a == "--keep") {
+    if kept {
         keep::keep(&pbx, &password);
         return ExitCode::SUCCESS;
     }

@@ -160,15 +160,11 @@ impl Site {
     }
 
     pub(crate) fn keep_as(&self, bytes: &[u8], attribution: Attribution) -> Cursor {
-        self.keep_record(UserKey::new("acme", "101"), bytes, attribution)
+        self.keep_of(UserKey::new("acme", "101"), bytes, attribution)
     }
 
     /// Keeps `bytes` as a packet of this user.
-    pub(crate) fn keep_of(&self, user: UserKey, bytes: &[u8]) -> Cursor {
-        self.keep_record(user, bytes, Attribution::Proven)
-    }
-
-    fn keep_record(&self, user: UserKey, bytes: &[u8], attribution: Attribution) -> Cursor {
+    pub(crate) fn keep_of(&self, user: UserKey, bytes: &[u8], attribution: Attribution) -> Cursor {
         let packet = Packet {
             direction: Direction::In,
             transport: Transport::Udp,
