@@ -254,6 +254,24 @@ async fn the_super_admin_reads_who_did_what() {
 }
 
 #[tokio::test]
+async fn a_change_that_was_refused_does_not_stand_as_done_in_the_audit_log() {
+    let site = site();
+    let mut root = site.logged_in("root").await;
+    let token = root.get(ADMINISTRATORS).await.csrf();
+    for (action, name) in [("add", "anna"), ("remove", "nobody"), ("reset", "nobody"), ("add", "eve")] {
+        let form = [("csrf", token.as_str()), ("action", action), ("name", name), ("role", "super-admin")];
+        root.post(ADMINISTRATORS, &form).await;
+    }
+    let audit = site.audit();
+    let refused: Vec<&str> =
+        audit.iter().filter(|l| l.contains("-refused")).filter_map(|l| l.split(' ').nth(1)).collect();
+    assert_eq!(
+        refused,
+        ["reset-password-refused", "remove-administrator-refused", "add-administrator-refused"]
+    );
+}
+
+#[tokio::test]
 async fn no_other_way_to_write_a_url_leads_to_another_company() {
     let site = site();
     let at = site.keep(b"OPTIONS sip:101@pbx SIP/2.0\r\nCall-ID: a\r\n\r\n");

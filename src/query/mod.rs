@@ -200,7 +200,8 @@ impl Query {
         let before = self.0.settings.dump_detail(company);
         let words = format!("{} -> {}", before.word(), detail.word());
         self.audit(viewer, "set-dump-detail", company, "", &words)?;
-        self.0.settings.set_dump_detail(company, detail).map(drop)
+        let done = self.0.settings.set_dump_detail(company, detail).map(drop);
+        self.settle(viewer, "set-dump-detail", company, "", done)
     }
 
     /// Sets for how many hours a company's packets are kept. Super-admins only; audited before it takes effect.
@@ -211,7 +212,9 @@ impl Query {
         self.super_admin_of(viewer, company)?;
         let before = self.company_settings(company).retention_hours;
         self.audit(viewer, "set-retention", company, "", &format!("{before} h -> {hours} h"))?;
-        self.0.settings.set_retention(company, Duration::from_secs(u64::from(hours) * 3600)).map(drop)
+        let span = Duration::from_secs(u64::from(hours) * 3600);
+        let done = self.0.settings.set_retention(company, span).map(drop);
+        self.settle(viewer, "set-retention", company, "", done)
     }
 
     /// All accounts, those of the configuration file too.
@@ -240,8 +243,10 @@ impl Query {
             Some(company) => self.super_admin_of(viewer, company)?,
             None => self.super_admin(viewer)?,
         }
-        self.audit(viewer, "add-administrator", company.unwrap_or_default(), name, role.word())?;
-        self.0.settings.add_administrator(name, role, company, password_hash)
+        let place = company.unwrap_or_default();
+        self.audit(viewer, "add-administrator", place, name, role.word())?;
+        let done = self.0.settings.add_administrator(name, role, company, password_hash);
+        self.settle(viewer, "add-administrator", place, name, done)
     }
 
     /// Removes an account. Super-admins only, and not their own; audited before it takes effect.
@@ -257,7 +262,8 @@ impl Query {
             ));
         }
         self.audit(viewer, "remove-administrator", "", name, "")?;
-        self.0.settings.remove_administrator(name)
+        let done = self.0.settings.remove_administrator(name);
+        self.settle(viewer, "remove-administrator", "", name, done)
     }
 
     /// Gives an account another password. Super-admins only; audited before it takes effect.
@@ -267,7 +273,8 @@ impl Query {
     pub fn reset_password(&self, viewer: &Viewer, name: &str, password_hash: &str) -> Result<()> {
         self.super_admin(viewer)?;
         self.audit(viewer, "reset-password", "", name, "")?;
-        self.0.settings.set_password_hash(name, password_hash)
+        let done = self.0.settings.set_password_hash(name, password_hash);
+        self.settle(viewer, "reset-password", "", name, done)
     }
 
     /// Writes that `viewer` did `action` on `subject` of `company`.
@@ -303,6 +310,21 @@ impl Query {
             return Err(Error::Invalid("only a super-admin may read the audit log".to_owned()));
         }
         self.0.audit.newest(n)
+    }
+
+    /// What was written down before it took effect, and then did not, is written down as refused.
+    fn settle(
+        &self,
+        viewer: &Viewer,
+        action: &str,
+        company: &str,
+        subject: &str,
+        done: Result<()>,
+    ) -> Result<()> {
+        if let Err(error) = &done {
+            self.audit(viewer, &format!("{action}-refused"), company, subject, &error.to_string())?;
+        }
+        done
     }
 
     fn super_admin(&self, viewer: &Viewer) -> Result<()> {
