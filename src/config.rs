@@ -26,6 +26,7 @@ pub const MIN_RETENTION: Duration = Duration::from_secs(3600);
 pub const MAX_RETENTION: Duration = Duration::from_secs(30 * 24 * 3600);
 
 const HOUR: u64 = 3600;
+const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 /// Longest name, id, address ... in bytes.
 pub(crate) const LABEL: usize = 256;
@@ -64,6 +65,10 @@ pub struct CaptureConfig {
     pub queue_packets: usize,
     /// Most bytes that wait for the drain thread.
     pub queue_bytes: usize,
+    /// Most packets of nobody known that are kept a minute.
+    pub unknown_packets: u64,
+    /// Most bytes of such packets that are kept a minute.
+    pub unknown_bytes: u64,
 }
 
 /// `[store]`.
@@ -183,7 +188,12 @@ impl Default for Config {
             data_dir: PathBuf::from("/var/lib/usermon"),
             default_company: "default".into(),
             listener: None,
-            capture: CaptureConfig { queue_packets: 65_536, queue_bytes: 32 << 20 },
+            capture: CaptureConfig {
+                queue_packets: 65_536,
+                queue_bytes: 32 << 20,
+                unknown_packets: 600,
+                unknown_bytes: 512 * KIB,
+            },
             store: StoreConfig {
                 max_bytes: 10_240 * MIB,
                 min_free_bytes: 1_024 * MIB,
@@ -286,6 +296,12 @@ impl Config {
         }
         if let Some(mib) = table.number("queue_mib", 1..=4096, "MiB")? {
             self.capture.queue_bytes = usize::try_from(mib * MIB).unwrap_or(usize::MAX);
+        }
+        if let Some(packets) = table.number("unknown_per_minute", 0..=1_000_000, "packets")? {
+            self.capture.unknown_packets = packets;
+        }
+        if let Some(kib) = table.number("unknown_kib_per_minute", 64..=1_048_576, "KiB")? {
+            self.capture.unknown_bytes = kib * KIB;
         }
         Ok(())
     }

@@ -15,7 +15,7 @@ use crate::capture::attribute::Attributor;
 use crate::clock::{Clock, Timestamp};
 use crate::config::{Config, Role};
 use crate::directory::Directory;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event::{
     Call, Change, EndpointKey, Event, Host, LogLevel, PacketRef, Presence, Registration, UserKey,
 };
@@ -25,6 +25,7 @@ use crate::settings::Settings;
 use crate::state::State;
 use crate::store::{Options, Store};
 
+mod drain;
 mod site;
 mod text;
 mod thread;
@@ -41,7 +42,9 @@ struct Core {
     attributor: Arc<Attributor>,
     host: Arc<dyn Host>,
     clock: Clock,
-    /// The directory's generation that `state` was last told.
+    /// Packets of nobody known that were over the bound.
+    unattributed_dropped: Arc<AtomicU64>,
+    /// The directory's generation that `state` was told whole.
     assigned: AtomicU64,
     stop: AtomicBool,
 }
@@ -91,7 +94,8 @@ impl Module {
             tap,
             host,
             clock,
-            assigned: AtomicU64::new(u64::MAX),
+            unattributed_dropped: Arc::default(),
+            assigned: AtomicU64::new(0),
             stop: AtomicBool::new(false),
         });
         core.assign();
@@ -105,18 +109,25 @@ impl Module {
             settings: Arc::clone(&core.settings),
             audit,
             tap: Arc::clone(&core.tap),
+            unattributed_dropped: Arc::clone(&core.unattributed_dropped),
             clock: core.clock.clone(),
             host: Arc::clone(&core.host),
             run: password::generate()?.chars().take(8).collect(),
         });
         let site = site::Site::start(crate::web::app(query.clone()), config.listener)?;
-        let threads = vec![thread::drain(&core)?, thread::seal(&core)?];
+        let config_path = config_path.to_owned();
+        let module = Self { core, query, config_path, site, threads: Mutex::default() };
+        // one by one: if the second is refused, dropping the module ends the first
+        let drain = drain::start(&module.core, &config.capture)?;
+        module.threads.lock().push(drain);
+        let seal = thread::seal(&module.core)?;
+        module.threads.lock().push(seal);
         tracing::info!(
             "open: {} users, data in {}",
-            core.directory.users(None).len(),
+            module.core.directory.users(None).len(),
             config.data_dir.display()
         );
-        Ok(Self { core, query, config_path: config_path.to_owned(), site, threads: Mutex::new(threads) })
+        Ok(module)
     }
 
     /// Takes what the PBX tells. Any thread; one short lock; no I/O.
@@ -180,6 +191,11 @@ impl Module {
             return Ok(());
         }
         let ended: Vec<Result<()>> = threads.into_iter().map(|thread| thread.join(until)).collect();
+        if ended.iter().any(|end| matches!(end, Err(Error::Busy(_)))) {
+            // it may hang in the disk, where the store's close would wait for it without end: its journal keeps
+            // what it has, and the folder is free when the thread ends
+            return ended.into_iter().collect();
+        }
         self.core.store.close()?;
         ended.into_iter().collect()
     }
@@ -236,10 +252,12 @@ impl Core {
 
     /// Tells the state whose this endpoint is, if the directory changed so lately that `assign` has not told it yet.
     fn own(&self, key: &EndpointKey, now: Timestamp) {
-        if self.assigned.load(Ordering::Acquire) != self.directory.generation()
+        // asked before the owner, so that the owner is never older than it
+        let generation = self.directory.generation();
+        if self.assigned.load(Ordering::Acquire) < generation
             && let Some(user) = self.directory.user_of(key)
         {
-            self.note(self.state.own(&Arc::new(key.clone()), Some(&user), now));
+            self.note(self.state.own_as_of(generation, &Arc::new(key.clone()), &user, now));
         }
     }
 
@@ -247,8 +265,10 @@ impl Core {
     /// it is done by `usermon-drain` some milliseconds after a change, once for many.
     fn assign(&self) {
         let generation = self.directory.generation();
-        if self.assigned.swap(generation, Ordering::AcqRel) != generation {
-            self.note(self.state.assign(self.directory.assignment(), self.clock.now()));
+        if self.assigned.load(Ordering::Acquire) < generation {
+            let owners = self.directory.assignment();
+            self.note(self.state.assign_as_of(generation, &owners, self.clock.now()));
+            self.assigned.fetch_max(generation, Ordering::AcqRel);
         }
     }
 

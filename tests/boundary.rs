@@ -242,6 +242,12 @@ fn threads_are_named_and_end_with_close() {
     host("threads");
 }
 
+/// What each reload of the module left behind would fill a PBX that runs for years.
+#[test]
+fn opened_and_closed_again_and_again_it_leaves_nothing_behind() {
+    host("cycles");
+}
+
 macro_rules! wrong_hosts {
     ($($name:ident),+ $(,)?) => {
         $(#[test] fn $name() { host(stringify!($name)); })+

@@ -95,11 +95,17 @@ fn files(folder: &Path, seen: &mut Vec<Vec<u8>>) -> usize {
     frames
 }
 
+/// As `leak`, of longer pieces: three bytes of any letter case come by chance in what zstd has packed.
+fn long_leak(bytes: &[u8]) -> Option<&'static str> {
+    let lower = bytes.to_ascii_lowercase();
+    ["zq7xk9", "wv3jp8"].into_iter().find(|part| contains(&lower, part.as_bytes()))
+}
+
 fn assert_clean(folder: &Path) -> (usize, bool) {
     let mut seen = Vec::new();
     let frames = files(folder, &mut seen);
     for bytes in &seen {
-        if let Some(part) = leak(bytes) {
+        if let Some(part) = long_leak(bytes) {
             let at = memchr::memmem::find(&bytes.to_ascii_lowercase(), part.as_bytes()).unwrap();
             panic!(
                 "`{part}` on the disk:\n{}",

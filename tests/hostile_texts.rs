@@ -3,9 +3,10 @@
 use maud::Render as _;
 use usermon::event::{Kind, Sticker};
 use usermon::query::diagnostics::Entry;
+use usermon::query::unattributed::UnattributedPage;
 use usermon::web::text::{Line, plain, raw, segment, unsegment};
 use usermon::web::view::{Frame, Links};
-use usermon::web::{diagnostics, login, message, monitoring, terminal};
+use usermon::web::{diagnostics, login, message, monitoring, terminal, unattributed};
 
 #[expect(dead_code, reason = "pages.rs takes the rest")]
 mod html;
@@ -54,6 +55,7 @@ fn hostile_texts_stay_texts_on_every_page() {
         page.contacts[0].path = s.into();
         page.failures[0].user_agent = s.into();
         page.failures[0].call_id = s.into();
+        page.failures[0].account = s.into();
         page.history[0].words = s.into();
         let mut list = samples::diagnostics(user.clone());
         for entry in &mut list.entries {
@@ -67,6 +69,12 @@ fn hostile_texts_stay_texts_on_every_page() {
                 Entry::Gap { words, .. } | Entry::Change { words, .. } => *words = s.into(),
             }
         }
+        let failures = page.failures.clone();
+        let strays = UnattributedPage {
+            failures,
+            entries: list.entries.clone(),
+            ..samples::unattributed(user.clone())
+        };
         let mut packet = samples::packet(user);
         packet.headers = Some(vec![(s.into(), s.into())]);
         packet.raw = s.as_bytes().to_vec();
@@ -76,6 +84,7 @@ fn hostile_texts_stay_texts_on_every_page() {
             terminal::page(&frame, &page),
             diagnostics::page(&frame, &list, false),
             message::page(&frame, &packet),
+            unattributed::page(&frame, &strays, false),
             login::page(&frame.links, "/", s, None),
         ]
         .map(|page| parse(&page.into_string()))

@@ -31,6 +31,19 @@ impl Host for Pbx {
     }
 }
 
+/// Asks a debug build for a panic at each packet that begins with `PANIC`.
+struct Faulty;
+
+impl Host for Faulty {
+    fn name(&self) -> String {
+        "usermon-panic:drain".to_owned()
+    }
+    fn log(&self, _level: LogLevel, _line: &str) {}
+    fn round_trip(&self, _endpoint: &EndpointKey, _contact: &str) -> Option<u32> {
+        None
+    }
+}
+
 struct Fixture {
     folder: tempfile::TempDir,
     pbx: Arc<Pbx>,
@@ -252,6 +265,29 @@ fn contains(folder: &Path, needle: &[u8]) -> bool {
 }
 
 #[test]
+#[cfg_attr(not(debug_assertions), ignore = "only a debug build of the library panics when asked to")]
+fn a_panic_at_a_packet_costs_that_packet_and_is_shown_as_a_gap() {
+    let fixture = Fixture::new();
+    let module = Module::open(&fixture.config(), Arc::new(Faulty)).unwrap();
+    let lost = |module: &Module| -> u64 {
+        let gap = |entry| if let Entry::Gap { packets, .. } = entry { packets } else { 0 };
+        page(module.query(), &anna()).entries.into_iter().map(gap).sum()
+    };
+    let three = || {
+        push(&module, 5062, "acme-101", &message("acme-101", "before", ""));
+        push(&module, 5062, "acme-101", b"PANIC sip:101@acme.example SIP/2.0\r\n\r\n");
+        push(&module, 5062, "acme-101", &message("acme-101", "after", ""));
+    };
+    three();
+    wait("the others and a gap", || packets(module.query(), &anna()).len() == 2 && lost(&module) == 1);
+    (0..10).for_each(|_| three());
+    module.close(Duration::from_secs(10)).unwrap();
+    drop(module);
+    let module = fixture.open();
+    assert_eq!((packets(module.query(), &anna()).len(), lost(&module)), (22, 11));
+}
+
+#[test]
 fn a_failed_registration_is_on_the_terminals_page() {
     let fixture = Fixture::new();
     let module = fixture.open();
@@ -298,7 +334,7 @@ fn a_terminals_page_has_its_contact_and_the_hosts_round_trip() {
     assert_eq!(page.contacts.len(), 1);
     assert_eq!(page.contacts[0].contact, "sip:acme-101@127.0.0.1:5062");
     assert_eq!(page.contacts[0].round_trip, Some(4_200));
-    assert_eq!(page.web_address.as_deref(), Some("http://127.0.0.1/"));
+    assert_eq!(page.web_address.as_deref(), Some("127.0.0.1"));
     assert!(module.query().terminal(&anna(), "no-such").unwrap().is_none());
 }
 

@@ -2,13 +2,14 @@
 
 use usermon::config::Role;
 use usermon::event::{Direction, DumpDetail, Kind, Sticker};
+use usermon::query::diagnostics::PacketDetail;
 use usermon::query::{CompanySettings, Viewer};
 use usermon::settings::Administrator;
 use usermon::web::administrators::{self, Done};
 use usermon::web::settings::{self, Told};
 use usermon::web::text::{count, span};
 use usermon::web::view::{Frame, Links};
-use usermon::web::{asset, diagnostics, login, message, monitoring, terminal};
+use usermon::web::{asset, diagnostics, login, message, monitoring, terminal, unattributed};
 
 mod html;
 mod samples;
@@ -198,7 +199,9 @@ fn all_pages() -> Vec<String> {
         monitoring::page(&frame, &samples::wall(acme.clone(), vec![])),
         terminal::page(&frame, &samples::terminal_page(user.clone())),
         diagnostics::page(&frame, &samples::diagnostics(user.clone()), true),
-        message::page(&frame, &samples::packet(user)),
+        message::page(&frame, &samples::packet(user.clone())),
+        message::page(&frame, &PacketDetail { user: None, ..samples::packet(user.clone()) }),
+        unattributed::page(&frame, &samples::unattributed(user), false),
         settings::page(&frame, &acme, now, Some(&Told::Refused("why".into()))),
         administrators::page(&frame, &accounts, Some(&done)),
         login::page(&frame.links, "/", "", Some("wrong")),
@@ -285,6 +288,20 @@ fn the_settings_show_the_level_in_force() {
             radios.iter().filter(|r| r.has("checked")).map(|r| r.attribute("value")).collect();
         assert_eq!(checked, [detail.word()]);
         assert_eq!(page.one("input", "id", "retention").attribute("value"), "24");
+    }
+}
+
+#[test]
+fn the_phones_own_page_is_linked_by_both_schemes_and_marked_as_outside() {
+    let user = samples::user("acme", "101", "Anna", "Rossi", "Sales");
+    let page =
+        parse(&terminal::page(&frame(Role::Administrator), &samples::terminal_page(user)).into_string());
+    for scheme in ["http", "https"] {
+        let address = format!("{scheme}://192.0.2.17/");
+        let links = page.find("a");
+        let link = links.iter().find(|a| a.attribute("href") == address).expect("a link");
+        assert!(link.text().contains("leaves the PBX"), "{}", link.text());
+        assert!(link.attribute("rel").contains("noopener noreferrer"));
     }
 }
 

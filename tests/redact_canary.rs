@@ -263,6 +263,18 @@ fn a_long_message_keeps_its_head_and_no_half_secret() {
 }
 
 #[test]
+fn a_secret_behind_folds_with_nothing_to_be_seen_is_found() {
+    for head in ["X: y\r\n", "X:\r\n \u{1}\r\n", ""] {
+        for hidden in [" \u{1}\r\n", " \u{1}\r\n \u{2} \u{3}\r\n \r\n"] {
+            for line in [" a=crypto:1 AES inline:%\r\n", " k=clear:%\r\n", " Authorization: Basic %\r\n"] {
+                let text = format!("INVITE sip:a@b SIP/2.0\r\n{head}{hidden}{line}\r\n");
+                check(line, text.replace('%', CANARY).as_bytes());
+            }
+        }
+    }
+}
+
+#[test]
 fn a_keep_alive_stays() {
     let mut out = Vec::new();
     assert_eq!(redact(DumpDetail::Full, b"\r\n\r\n", &mut out), Redacted::default());

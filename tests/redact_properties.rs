@@ -137,9 +137,16 @@ proptest! {
 #[test]
 fn long_repetitions_end() {
     let mut out = Vec::new();
-    for piece in
-        PIECES.iter().copied().chain(["\r\n \r\n ", "a=\r\n ", "sip:sip:", "<sip:a ", "= ", "\r\n k\r\n "])
-    {
+    for piece in PIECES.iter().copied().chain([
+        "\r\n \r\n ",
+        "a=\r\n ",
+        "sip:sip:",
+        "<sip:a ",
+        "= ",
+        "\r\n k\r\n ",
+        "\r\n \u{1}",
+        "@&sip:",
+    ]) {
         for start in ["INVITE sip:a@b SIP/2.0\r\n", "INVITE sip:a@b SIP/2.0\r\nX: "] {
             let data = [start, &piece.repeat(MESSAGE_LIMIT / piece.len())].concat();
             redact(DumpDetail::Full, data.as_bytes(), &mut out);

@@ -334,6 +334,22 @@ fn one_endpoint_may_change_hands_without_a_reload() {
 }
 
 #[test]
+fn a_map_of_owners_that_is_older_takes_nobodys_history() {
+    let state = State::new();
+    let anna_alone = [(endpoint("101"), anna())];
+    state.own_as_of(7, &endpoint("101"), &anna(), at(1));
+    register(&state, Registered, "101", "sip:a", 1);
+    assert!(state.assign_as_of(6, &[(endpoint("101"), bruno())], at(2)).is_empty());
+    assert!(state.assign_as_of(6, &[], at(2)).is_empty());
+    assert_eq!((shown(&state).0, state.user(&anna()).history.len()), (Sticker::Free, 1));
+    assert!(state.assign_as_of(7, &anna_alone, at(3)).is_empty());
+    assert_eq!(state.assign_as_of(9, &[], at(4)), [(anna(), at(4), sticker(Sticker::Offline, 0))]);
+    assert!(state.own_as_of(9, &endpoint("101"), &anna(), at(5)).is_empty(), "the map of 9 knew it all");
+    assert!(state.assign_as_of(8, &anna_alone, at(6)).is_empty());
+    assert_eq!(state.totals().endpoints, 0);
+}
+
+#[test]
 fn two_companies_with_the_same_extension_do_not_mix() {
     let state = two_users();
     let other = Arc::new(UserKey::new("globex", "101"));

@@ -12,6 +12,7 @@ use web_site::{PASSWORD, site};
 
 const SETTINGS: &str = "/configuration/company/acme";
 const ADMINISTRATORS: &str = "/configuration/administrators";
+const AUDIT: &str = "/configuration/audit";
 
 #[tokio::test]
 async fn another_company_does_not_exist_for_an_administrator() {
@@ -41,7 +42,7 @@ async fn only_a_super_admin_opens_the_configuration() {
     let site = site();
     let mut anna = site.logged_in("anna").await;
     let token = anna.get("/c/acme/").await.csrf();
-    for path in ["/configuration", SETTINGS, "/configuration/company/beta", ADMINISTRATORS] {
+    for path in ["/configuration", SETTINGS, "/configuration/company/beta", ADMINISTRATORS, AUDIT] {
         let answer = anna.get(path).await;
         assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path}");
         assert!(answer.text().contains("super-admin"), "the page does not say who can: {}", answer.text());
@@ -98,7 +99,9 @@ async fn all_links_lie_below_the_mount() {
     let cookie = answer.header("set-cookie");
     assert!(cookie.contains("Path=/usermon") && cookie.contains("Secure"), "{cookie}");
     assert_eq!(browser.get("/").await.location(), "/usermon/c/acme/");
-    for path in ["/c/acme/", "/c/acme/u/101/diag", SETTINGS, ADMINISTRATORS, "/nowhere"] {
+    for path in
+        ["/c/acme/", "/c/acme/u/101/diag", SETTINGS, ADMINISTRATORS, AUDIT, "/unattributed", "/nowhere"]
+    {
         let page = browser.get(path).await.text();
         let mut seen = 0;
         for attribute in ["href=\"", "src=\"", "action=\"", "data-url=\""] {
@@ -150,6 +153,7 @@ async fn every_answer_has_the_security_headers() {
         (Method::GET, "/c/acme/u/101/t/nothing"),
         (Method::GET, SETTINGS),
         (Method::GET, ADMINISTRATORS),
+        (Method::GET, AUDIT),
         (Method::GET, "/nowhere"),
         (Method::GET, "/c/%ff/"),
         (Method::DELETE, "/c/acme/"),
@@ -235,6 +239,58 @@ async fn a_packet_is_shown_downloaded_and_audited() {
     for action in ["read-packets acme 101", "read-packet acme 101", "export-packet acme 101"] {
         assert!(audit.iter().any(|line| line.contains(action)), "{action}: {audit:?}");
     }
+}
+
+#[tokio::test]
+async fn the_super_admin_reads_who_did_what() {
+    let site = site();
+    site.logged_in("anna").await.get("/c/acme/u/101/diag").await;
+    site.browser().login("<b>nobody", "wrong").await;
+    let page = site.logged_in("root").await.get(AUDIT).await.text();
+    let row = |words: [&str; 3]| page.split("<tr>").any(|row| words.iter().all(|w| row.contains(w)));
+    assert!(row(["<td>anna <small>administrator", "<td>read-packets<", "<td>acme</td><td>101<"]), "{page}");
+    assert!(row(["unknown name", "login-refused", "198.51.100.7"]), "{page}");
+    assert!(!page.contains("nobody"), "what was typed as a name may be a password");
+}
+
+#[tokio::test]
+async fn no_other_way_to_write_a_url_leads_to_another_company() {
+    let site = site();
+    let at = site.keep(b"OPTIONS sip:101@pbx SIP/2.0\r\nCall-ID: a\r\n\r\n");
+    let mut berta = site.logged_in("berta").await;
+    let mut acme = site.browser();
+    acme.login = Some(usermon::web::HostLogin {
+        role: usermon::config::Role::Administrator,
+        company: Some("beta".into()),
+        person: "root".into(),
+    });
+    for path in [
+        format!("/c/acme/u/101/diag/{at}"),
+        format!("/c/acme/u/101/diag/{at}?raw=1"),
+        format!("/c/beta/u/101/diag/{at}"),
+        format!("/c/beta/u/101/diag/{at}?raw=1&company=acme"),
+        format!("/c/beta%2F..%2Facme/u/101/diag/{at}"),
+        format!("/c/beta/..%2F..%2Facme/u/101/diag/{at}"),
+        format!("/c/beta/../acme/u/101/diag/{at}"),
+        format!("/c/beta/u/..%2F..%2F..%2Facme%2Fu%2F101/diag/{at}"),
+        format!("/c/~acme/u/101/diag/{at}"),
+        format!("/c/%61cme/u/101/diag/{at}"),
+        format!("//c/acme/u/101/diag/{at}"),
+        format!("/usermon/c/acme/u/101/diag/{at}"),
+        "/c/acme%00/".into(),
+        "/c/ACME/".into(),
+        "/c/Beta/".into(),
+        "/c/~/".into(),
+        "/c/acme/u/101/t/e-e0".into(),
+        "/c/acme/wall?since=run-1.1.0".into(),
+        "/?company=acme".into(),
+    ] {
+        for browser in [&mut berta, &mut acme] {
+            let answer = browser.get(&path).await;
+            assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}: {}", answer.text());
+        }
+    }
+    assert!(!site.audit().iter().any(|line| line.contains("packet")), "{:?}", site.audit());
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use crate::told::{CallTold, PacketTold, RegistrationTold, Reply, Request, Step};
 /// Answers the library's question for a contact's round trip, in microseconds.
 pub(crate) type RoundTrip = Box<dyn Fn(&str, &str) -> Option<u32> + Send + Sync>;
 
-/// What the library's callbacks reach. Boxed, so that its address stays while the module is open.
+/// What the library's callbacks reach. It stays for ever: one that `close` gave up waiting for may still be at it.
 struct Sink {
     round_trip: RoundTrip,
     first_password: Mutex<Option<String>>,
@@ -30,7 +30,7 @@ pub(crate) struct Usermon {
     dropped: AtomicU64,
     refused: Mutex<Vec<(&'static str, i32)>>,
     company: String,
-    sink: Box<Sink>,
+    sink: &'static Sink,
     // last: the table and the functions live in it
     _library: libloading::Library,
 }
@@ -60,12 +60,12 @@ impl Usermon {
                 abi::ABI_VERSION
             ));
         }
-        let sink = Box::new(Sink { round_trip, first_password: Mutex::new(None) });
+        let sink: &'static Sink = Box::leak(Box::new(Sink { round_trip, first_password: Mutex::new(None) }));
         let name = concat!("reference PBX ", env!("CARGO_PKG_VERSION"));
         let host = abi::Host {
             size: size_of::<abi::Host>() as u32,
             abi_version: abi::ABI_VERSION,
-            ctx: std::ptr::from_ref::<Sink>(&sink).cast_mut().cast(),
+            ctx: std::ptr::from_ref::<Sink>(sink).cast_mut().cast(),
             name: Bytes::of(name.as_bytes()),
             log: Some(log),
             round_trip: Some(answer_round_trip),
@@ -73,7 +73,7 @@ impl Usermon {
         let config_path = config.to_str().ok_or("the data folder's path must be UTF-8")?;
         let mut handle = 0;
         let open = api.open.ok_or("the library's table has no `open`")?;
-        // SAFETY: all pointers are valid for the call; `sink` outlives the module, which `close` ends.
+        // SAFETY: all pointers are valid for the call; `sink` is never freed.
         let status = unsafe { open(&host, Bytes::of(config_path.as_bytes()), &mut handle) };
         if status != 0 {
             return Err(format!("usermon refused to open (status {status}); its log line above says why"));
@@ -311,7 +311,7 @@ fn first_password(line: &str) -> Option<&str> {
 }
 
 unsafe extern "C" fn log(ctx: *mut c_void, level: u32, line: Bytes) {
-    // SAFETY: `ctx` is the `Sink` given to `open`, alive until `close` has returned.
+    // SAFETY: `ctx` is the `Sink` given to `open`, which is never freed.
     let sink = unsafe { &*ctx.cast::<Sink>() };
     // SAFETY: the line is valid until this callback returns.
     let line = String::from_utf8_lossy(unsafe { line.slice() });

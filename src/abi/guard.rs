@@ -10,6 +10,9 @@ use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::{Arc, Once};
 use std::thread;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 use crate::abi::host::{self, Link};
 use crate::abi::types::{self, Handle};
@@ -259,10 +262,26 @@ fn note(info: &PanicHookInfo<'_>) -> bool {
     }
     let thread = thread::current();
     let Some(name) = thread.name().filter(|name| name.starts_with("usermon-")) else { return false };
+    if !is_news(&place) {
+        return true;
+    }
     for link in host::audience() {
         link.later(LogLevel::Error, format!("thread {name} panicked at {place}"));
     }
     true
+}
+
+/// Whether a panic at this place was not told in the last minute: a packet that causes one may come again and again.
+fn is_news(place: &str) -> bool {
+    static LAST: Mutex<Option<(String, Instant)>> = Mutex::new(None);
+    // a hook must not wait
+    let Some(mut last) = LAST.try_lock() else { return false };
+    let is_known = |(known, at): &(String, Instant)| known == place && at.elapsed() < Duration::from_mins(1);
+    let is_news = !last.as_ref().is_some_and(is_known);
+    if is_news {
+        *last = Some((place.to_owned(), Instant::now()));
+    }
+    is_news
 }
 
 /// Panics in a debug build in the entry that the host's own name asks for ("usermon-panic:on_call"), so that wrong

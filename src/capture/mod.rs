@@ -16,6 +16,7 @@ pub mod attribute;
 pub mod drain;
 mod line;
 pub mod message;
+pub mod pool;
 mod proof;
 pub mod redact;
 

@@ -18,6 +18,7 @@ pub(super) fn status(query: &Query) -> String {
     line("calls", &status.state.calls);
     line("packets taken", &status.taken);
     line("packets dropped", &status.dropped);
+    line("unknown dropped", &status.unattributed_dropped);
     line("packets stored", &status.store.stored_packets);
     line("packets lost", &status.store.lost_packets);
     line("bytes on disk", &status.store.bytes_on_disk);

@@ -108,7 +108,8 @@ pub struct PacketLine {
 #[derive(Debug, Clone)]
 #[expect(missing_docs, reason = "a line, its bytes, its headers")]
 pub struct PacketDetail {
-    pub user: Arc<User>,
+    /// `None`: nobody known.
+    pub user: Option<Arc<User>>,
     pub line: PacketLine,
     /// As kept: redacted.
     pub raw: Vec<u8>,
@@ -120,6 +121,12 @@ pub struct PacketDetail {
 }
 
 const ONLY_PACKETS: Kinds = Kinds { packets: true, changes: false, gaps: false, quality: false };
+/// How many packets are read at once to find the next one.
+const FEW: usize = 64;
+/// How long an answer may take to come (64 * T1, RFC 3261 section 17.1.1.2), and how many packets of that time are
+/// looked at: the attribution learns a Call-ID from the answer, so what proves a packet comes after it.
+const TRANSACTION: Duration = Duration::from_secs(32);
+const LATER: usize = 500;
 
 impl Query {
     /// A page of at most `limit` lines of a user's history, newest first, older than `before`. Audited as a reading
@@ -135,13 +142,8 @@ impl Query {
         limit: usize,
     ) -> Result<Option<DiagnosticsPage>> {
         let Some(user) = self.user(user) else { return Ok(None) };
-        self.audit(viewer, "read-packets", &user.key.company, &user.key.user, "")?;
-        let mut records = self.read(&user.key, before, limit.saturating_add(1), Kinds::ALL)?;
-        let more = records.len() > limit;
-        records.truncate(limit);
-        let proven = self.proven(&user.key, &records);
-        let next = records.last().filter(|_| more).map(cursor);
-        let entries = records.into_iter().filter_map(|record| entry(record, &proven)).collect();
+        self.audit_reading(viewer, "read-packets", Some(&user), "")?;
+        let (entries, next) = self.entries(&user.key, before, limit)?;
         let detail = self.0.settings.dump_detail(&user.key.company);
         Ok(Some(DiagnosticsPage { user, detail, entries, next, at: self.now() }))
     }
@@ -151,10 +153,10 @@ impl Query {
     /// # Errors
     /// As [`Self::diagnostics`].
     pub fn packet(&self, viewer: &Viewer, user: &UserKey, at: Cursor) -> Result<Option<PacketDetail>> {
-        let Some(mut detail) = self.one(viewer, user, at, "read-packet")? else { return Ok(None) };
-        detail.older = self.read(user, Some(at), 1, ONLY_PACKETS)?.first().map(cursor);
-        detail.newer = self.newer(user, at)?;
-        Ok(Some(detail))
+        let Some(user) = self.user(user) else { return Ok(None) };
+        self.one(viewer, Some(user), at, "read-packet")?
+            .map(|detail| self.with_neighbours(detail))
+            .transpose()
     }
 
     /// One packet whole, without its neighbours. Audited as an export of it. `None` where there is none.
@@ -162,23 +164,69 @@ impl Query {
     /// # Errors
     /// As [`Self::diagnostics`].
     pub fn export(&self, viewer: &Viewer, user: &UserKey, at: Cursor) -> Result<Option<PacketDetail>> {
-        self.one(viewer, user, at, "export-packet")
+        let Some(user) = self.user(user) else { return Ok(None) };
+        self.one(viewer, Some(user), at, "export-packet")
     }
 
-    fn one(&self, viewer: &Viewer, user: &UserKey, at: Cursor, action: &str) -> Result<Option<PacketDetail>> {
-        let Some(user) = self.user(user) else { return Ok(None) };
-        let Some(record) = self.0.store.get(&user.key, at.time, at.seq)? else { return Ok(None) };
-        self.audit(viewer, action, &user.key.company, &user.key.user, &at.to_string())?;
-        let proven = self.proven(&user.key, std::slice::from_ref(&record));
+    /// At most `limit` lines of a history older than `before`, and where the next page begins.
+    pub(super) fn entries(
+        &self,
+        key: &UserKey,
+        before: Option<Cursor>,
+        limit: usize,
+    ) -> Result<(Vec<Entry>, Option<Cursor>)> {
+        let mut records = self.read(key, before, limit.saturating_add(1), Kinds::ALL)?;
+        let more = records.len() > limit;
+        records.truncate(limit);
+        let proven = self.proven(key, &records)?;
+        let next = records.last().filter(|_| more).map(cursor);
+        Ok((records.into_iter().filter_map(|record| entry(record, &proven)).collect(), next))
+    }
+
+    /// One packet, of nobody known where there is no `user`; audited as `action`.
+    pub(super) fn one(
+        &self,
+        viewer: &Viewer,
+        user: Option<Arc<User>>,
+        at: Cursor,
+        action: &str,
+    ) -> Result<Option<PacketDetail>> {
+        let nobody = UserKey::default();
+        let key = user.as_deref().map_or(&nobody, |user| &user.key);
+        let Some(record) = self.0.store.get(key, at.time, at.seq)? else { return Ok(None) };
+        self.audit_reading(viewer, action, user.as_deref(), &at.to_string())?;
+        let proven = self.proven(key, std::slice::from_ref(&record))?;
         let Payload::Packet(packet) = record.payload else { return Ok(None) };
         Ok(Some(PacketDetail {
+            line: line(at, &packet, key, &proven),
             user,
-            line: line(at, &packet, &proven),
             headers: headers(&packet.bytes),
             raw: packet.bytes.into_vec(),
             newer: None,
             older: None,
         }))
+    }
+
+    pub(super) fn with_neighbours(&self, mut detail: PacketDetail) -> Result<PacketDetail> {
+        let nobody = UserKey::default();
+        let key = detail.user.as_deref().map_or(&nobody, |user| &user.key);
+        let at = detail.line.at;
+        let older = self.read(key, Some(at), 1, ONLY_PACKETS)?.first().map(cursor);
+        let newer = self.newer(key, at)?;
+        (detail.older, detail.newer) = (older, newer);
+        Ok(detail)
+    }
+
+    pub(super) fn audit_reading(
+        &self,
+        viewer: &Viewer,
+        action: &str,
+        user: Option<&User>,
+        detail: &str,
+    ) -> Result<()> {
+        let (company, subject) =
+            user.map_or(("", "unattributed"), |user| (&*user.key.company, &*user.key.user));
+        self.audit(viewer, action, company, subject, detail)
     }
 
     fn read(
@@ -198,41 +246,65 @@ impl Query {
         })
     }
 
-    /// The next newer packet, looked for in ever longer stretches: most often it is seconds away.
+    /// The next newer packet. The store reads newest first: the stretch after `at` grows until there are packets in
+    /// it, and is halved while there are more than a few, so that a long history is never read whole.
     fn newer(&self, user: &UserKey, at: Cursor) -> Result<Option<Cursor>> {
-        for seconds in [60, 3_600, u64::MAX / 1_000_000] {
-            let to = at.time.plus(Duration::from_secs(seconds));
-            let records = self.0.store.read(&Range {
-                user,
-                from: at.time,
-                to,
-                before: None,
-                limit: usize::MAX,
-                kinds: ONLY_PACKETS,
-            })?;
-            let next = records.iter().map(cursor).filter(|c| *c > at).min();
-            if next.is_some() {
-                return Ok(next);
+        let (mut from, mut span) = (at.time, Duration::from_secs(1));
+        loop {
+            let to = from.plus(span);
+            let is_moment = from == to;
+            let limit = if is_moment { usize::MAX } else { FEW };
+            let found = self.packets_between(user, from, to, limit)?;
+            let are_all_newer = found.iter().all(|record| cursor(record) > at);
+            match found.iter().map(cursor).filter(|c| *c > at).min() {
+                Some(_) if are_all_newer && found.len() == FEW && !is_moment => span /= 2,
+                Some(next) => return Ok(Some(next)),
+                None if to == Timestamp::MAX => return Ok(None),
+                None => {
+                    from = to.plus(Duration::from_micros(1));
+                    span = span.max(Duration::from_micros(1)).saturating_mul(64);
+                }
             }
         }
-        Ok(None)
     }
 
-    /// Call-IDs that are proven to be the user's: by a packet among `records`, or by what is registered now.
-    fn proven(&self, user: &UserKey, records: &[Record]) -> HashSet<Vec<u8>> {
+    fn packets_between(
+        &self,
+        user: &UserKey,
+        from: Timestamp,
+        to: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Record>> {
+        self.0.store.read(&Range { user, from, to, before: None, limit, kinds: ONLY_PACKETS })
+    }
+
+    /// Call-IDs that are proven to be the user's: by what is registered now, by a packet among `records`, or, where
+    /// one of these is still in doubt, by a packet shortly after them.
+    fn proven(&self, user: &UserKey, records: &[Record]) -> Result<HashSet<Vec<u8>>> {
         let state = self.0.state.user(user);
         let from_state = state.contacts.iter().map(|c| c.call_id.as_bytes().to_vec());
         let from_calls = state.legs.iter().map(|l| l.call_id.as_bytes().to_vec());
-        let from_records = records.iter().filter_map(|record| match &record.payload {
-            Payload::Packet(p) if p.attribution == Attribution::Proven => {
-                Some(scan(&p.bytes).call_id.to_vec())
-            }
-            _ => None,
-        });
-        let mut proven: HashSet<Vec<u8>> = from_state.chain(from_calls).chain(from_records).collect();
+        let mut proven: HashSet<Vec<u8>> = from_state.chain(from_calls).collect();
+        proven.extend(call_ids(records, true));
+        if call_ids(records, false).any(|id| !proven.contains(&id))
+            && let Some(newest) = records.iter().map(|r| r.time).max()
+        {
+            let later = self.packets_between(user, newest, newest.plus(TRANSACTION), LATER)?;
+            proven.extend(call_ids(&later, true));
+        }
         proven.remove(&Vec::new());
-        proven
+        Ok(proven)
     }
+}
+
+/// The Call-IDs of the packets that are proven, or of those that are not.
+fn call_ids(records: &[Record], proven: bool) -> impl Iterator<Item = Vec<u8>> {
+    records.iter().filter_map(move |record| match &record.payload {
+        Payload::Packet(p) if (p.attribution == Attribution::Proven) == proven => {
+            Some(scan(&p.bytes).call_id.to_vec())
+        }
+        _ => None,
+    })
 }
 
 fn cursor(record: &Record) -> Cursor {
@@ -242,7 +314,7 @@ fn cursor(record: &Record) -> Cursor {
 fn entry(record: Record, proven: &HashSet<Vec<u8>>) -> Option<Entry> {
     let at = cursor(&record);
     match record.payload {
-        Payload::Packet(packet) => Some(Entry::Packet(line(at, &packet, proven))),
+        Payload::Packet(packet) => Some(Entry::Packet(line(at, &packet, &record.user, proven))),
         Payload::Gap(gap) => {
             Some(Entry::Gap { from: gap.from, to: gap.to, packets: gap.packets, words: gap_words(&gap) })
         }
@@ -251,9 +323,10 @@ fn entry(record: Record, proven: &HashSet<Vec<u8>>) -> Option<Entry> {
     }
 }
 
-fn line(at: Cursor, packet: &Packet, proven: &HashSet<Vec<u8>>) -> PacketLine {
+fn line(at: Cursor, packet: &Packet, user: &UserKey, proven: &HashSet<Vec<u8>>) -> PacketLine {
     let scan: Scan<'_> = scan(&packet.bytes);
-    let claimed = packet.attribution != Attribution::Proven && !proven.contains(scan.call_id);
+    let claimed =
+        !user.is_nobody() && packet.attribution != Attribution::Proven && !proven.contains(scan.call_id);
     PacketLine {
         at,
         direction: packet.direction,

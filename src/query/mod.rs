@@ -3,6 +3,7 @@
 //! changing settings is audited here, so that no page can forget it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::audit::{Audit, Entry};
@@ -12,13 +13,18 @@ use crate::config::Role;
 use crate::directory::{Company, Directory, User};
 use crate::error::{Error, Result};
 use crate::event::{DumpDetail, Host, UserKey};
+use crate::query::tally::Tallies;
 use crate::settings::{Administrator, Settings};
 use crate::state::State;
 use crate::store::Store;
 
+pub use crate::audit::Entry as AuditEntry;
+
 pub mod diagnostics;
+pub(crate) mod tally;
 pub mod terminal;
 pub(crate) mod terminals;
+pub mod unattributed;
 pub mod wall;
 pub(crate) mod words;
 
@@ -36,6 +42,8 @@ pub struct Parts {
     pub audit: Arc<Audit>,
     /// For its counters only.
     pub tap: Arc<Tap>,
+    /// Packets of nobody known that were not kept because they were over the bound.
+    pub unattributed_dropped: Arc<AtomicU64>,
     /// The time.
     pub clock: Clock,
     /// For its name and round-trip times.
@@ -46,7 +54,7 @@ pub struct Parts {
 
 /// Cheap to clone; all clones answer from the same parts.
 #[derive(Clone)]
-pub struct Query(Arc<Parts>);
+pub struct Query(Arc<Parts>, Arc<Tallies>);
 
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,7 +90,18 @@ pub struct CompanySettings {
     pub retention_hours: u32,
 }
 
-/// How the module itself is doing, for the foot of each page and the PBX's command line.
+/// What every page says of the module itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// The PBX's name and version.
+    pub host: String,
+    /// What is wrong with the storing of packets now.
+    pub alarm: Option<String>,
+    /// Packets dropped since the start because the queue was full.
+    pub dropped: u64,
+}
+
+/// How the module itself is doing, for the PBX's command line.
 #[derive(Debug, Clone)]
 pub struct Status {
     /// The PBX's name and version.
@@ -91,6 +110,8 @@ pub struct Status {
     pub alarm: Option<String>,
     /// Packets dropped since the start because the queue was full.
     pub dropped: u64,
+    /// Packets of nobody known not kept since the start, because they were over the bound of such packets.
+    pub unattributed_dropped: u64,
     /// Packets taken since the start.
     pub taken: u64,
     /// The store's own figures.
@@ -102,7 +123,7 @@ pub struct Status {
 impl Query {
     /// Answers from these parts.
     pub fn new(parts: Parts) -> Self {
-        Self(Arc::new(parts))
+        Self(Arc::new(parts), Arc::default())
     }
 
     /// The time now.
@@ -137,6 +158,15 @@ impl Query {
         self.companies().into_iter().find(|c| &*c.id == id)
     }
 
+    /// What stands around each page. Unlike [`Self::status`] it doesn't count what happens now.
+    pub fn health(&self) -> Health {
+        Health {
+            host: self.0.host.name(),
+            alarm: self.0.store.status().alarm,
+            dropped: self.0.tap.counters().dropped,
+        }
+    }
+
     /// How the module is doing.
     pub fn status(&self) -> Status {
         let store = self.0.store.status();
@@ -145,6 +175,7 @@ impl Query {
             host: self.0.host.name(),
             alarm: store.alarm.clone(),
             dropped: counters.dropped,
+            unattributed_dropped: self.0.unattributed_dropped.load(Ordering::Relaxed),
             taken: counters.pushed,
             store,
             state: self.0.state.totals(),
@@ -261,6 +292,17 @@ impl Query {
             detail: detail.to_owned(),
             from: viewer.from.clone(),
         })
+    }
+
+    /// The newest `n` entries of the audit log, newest first. Super-admins only.
+    ///
+    /// # Errors
+    /// When the viewer may not, or the file can't be read.
+    pub fn audit_log(&self, viewer: &Viewer, n: usize) -> Result<Vec<Entry>> {
+        if !viewer.is_super() {
+            return Err(Error::Invalid("only a super-admin may read the audit log".to_owned()));
+        }
+        self.0.audit.newest(n)
     }
 
     fn super_admin(&self, viewer: &Viewer) -> Result<()> {

@@ -1,12 +1,12 @@
 //! The terminal's page: registrations, failures, calls and history of one terminal of one user.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use crate::clock::Timestamp;
 use crate::directory::User;
 use crate::error::Result;
-use crate::event::{Change, FailureCause, Transport, UserKey};
+use crate::event::{Change, FailureCause, Kind, Transport, UserKey};
 use crate::query::Query;
 use crate::query::terminals::{Matched, terminals};
 use crate::query::wall::{CallView, TerminalView, call};
@@ -27,7 +27,7 @@ pub struct TerminalPage {
     pub calls: Vec<CallView>,
     /// Registration history, newest first.
     pub history: Vec<HistoryView>,
-    /// The phone's own web page, by its address (`http://192.0.2.7/`); leads out of the PBX.
+    /// Where the phone's own web page is, without http or https (`192.0.2.7`, `[2001:db8::7]`); leads out of the PBX.
     pub web_address: Option<String>,
     pub at: Timestamp,
 }
@@ -54,6 +54,8 @@ pub struct ContactView {
 #[expect(missing_docs, reason = "fields are those of a failed registration")]
 pub struct FailureView {
     pub time: Timestamp,
+    /// The account that was tried.
+    pub account: String,
     pub cause: FailureCause,
     /// A plain sentence.
     pub words: String,
@@ -73,6 +75,9 @@ pub struct HistoryView {
 
 /// Lines of history on one page.
 const HISTORY: usize = 200;
+/// Changes read at once to find them, and how often at most.
+const HISTORY_READ: usize = 1_000;
+const HISTORY_READS: usize = 5;
 
 impl Query {
     /// The page of one terminal; `None` where the user or terminal does not exist.
@@ -91,11 +96,13 @@ impl Query {
             failures: state.failures.iter().filter(|f| is_mine(&f.endpoint.endpoint)).map(failure).collect(),
             calls: state.legs.iter().filter(|l| is_mine(&l.endpoint.endpoint)).map(call).collect(),
             history: self.history(&user.key, &all, mine)?,
-            web_address: mine
-                .contacts
-                .iter()
-                .find_map(|c| c.far)
-                .map(|far| format!("http://{}/", SocketAddr::new(far.ip(), 0)).replace(":0/", "/")),
+            web_address: matches!(mine.view.kind, Kind::Sip | Kind::Dect)
+                .then(|| mine.contacts.iter().find_map(|c| c.far))
+                .flatten()
+                .map(|far| match far.ip().to_canonical() {
+                    IpAddr::V4(ip) => ip.to_string(),
+                    IpAddr::V6(ip) => format!("[{ip}]"),
+                }),
             user,
             at: self.now(),
         }))
@@ -125,21 +132,32 @@ impl Query {
             .filter(|m| m.view.id != mine.view.id)
             .flat_map(|m| m.contacts.iter().map(|c| &*c.contact))
             .collect();
-        let records = self.0.store.read(&Range {
-            user,
-            from: Timestamp::MIN,
-            to: Timestamp::MAX,
-            before: None,
-            limit: HISTORY,
-            kinds: Kinds { packets: false, changes: true, gaps: false, quality: false },
-        })?;
-        let lines = records.into_iter().filter_map(|record| match record.payload {
-            Payload::Change(change) if is_registration(&change, &others) => {
-                Some(HistoryView { time: record.time, words: change_words(&change) })
+        let mut lines = Vec::new();
+        let mut before = None;
+        // calls and stickers are changes too, and of a busy user most of them
+        for _ in 0..HISTORY_READS {
+            let records = self.0.store.read(&Range {
+                user,
+                from: Timestamp::MIN,
+                to: Timestamp::MAX,
+                before,
+                limit: HISTORY_READ,
+                kinds: Kinds { packets: false, changes: true, gaps: false, quality: false },
+            })?;
+            before = records.last().map(|record| (record.time, record.seq));
+            let is_last = records.len() < HISTORY_READ;
+            lines.extend(records.into_iter().filter_map(|record| match record.payload {
+                Payload::Change(change) if is_registration(&change, &others) => {
+                    Some(HistoryView { time: record.time, words: change_words(&change) })
+                }
+                _ => None,
+            }));
+            if is_last || lines.len() >= HISTORY {
+                break;
             }
-            _ => None,
-        });
-        Ok(lines.collect())
+        }
+        lines.truncate(HISTORY);
+        Ok(lines)
     }
 }
 
@@ -153,9 +171,10 @@ fn is_registration(change: &Change, others: &[&str]) -> bool {
     }
 }
 
-fn failure(failure: &Failure) -> FailureView {
+pub(super) fn failure(failure: &Failure) -> FailureView {
     FailureView {
         time: failure.time,
+        account: failure.endpoint.endpoint.to_string(),
         cause: failure.cause,
         words: cause_words(failure.cause).to_owned(),
         far: failure.far,

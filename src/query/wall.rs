@@ -7,6 +7,7 @@ use crate::clock::Timestamp;
 use crate::directory::{Company, User};
 use crate::event::{CallDirection, CallPhase, Kind, Sticker, Transport};
 use crate::query::Query;
+use crate::query::tally::Moment;
 use crate::query::terminals::{id_safe, terminals};
 use crate::state::{Leg, UserState};
 
@@ -114,12 +115,12 @@ pub struct CallView {
 }
 
 impl Totals {
-    fn count(&mut self, sticker: Sticker) {
+    pub(crate) fn of(&mut self, sticker: Sticker) -> &mut u32 {
         match sticker {
-            Sticker::Free => self.free += 1,
-            Sticker::Offline => self.offline += 1,
-            Sticker::Busy => self.busy += 1,
-            Sticker::Ringing => self.ringing += 1,
+            Sticker::Free => &mut self.free,
+            Sticker::Offline => &mut self.offline,
+            Sticker::Busy => &mut self.busy,
+            Sticker::Ringing => &mut self.ringing,
         }
     }
 }
@@ -128,14 +129,15 @@ impl Query {
     /// A company's whole wall; `None` where there is no such company. Costs some microseconds a user.
     pub fn wall(&self, company: &str) -> Option<Wall> {
         let company = self.company(company)?;
-        let (version, users) = self.users_at(&company.id);
+        let (moment, users) = self.users_at(&company.id);
+        let version = self.version(moment);
         let mut totals = Totals::default();
         let mut departments = BTreeSet::new();
         let rows = users
             .iter()
             .map(|user| {
                 let state = self.0.state.user(&user.key);
-                totals.count(state.sticker);
+                *totals.of(state.sticker) += 1;
                 departments.insert(Arc::clone(&user.department));
                 row(user, &state)
             })
@@ -148,12 +150,9 @@ impl Query {
     /// What changed on a company's wall since `version`, a [`Wall::version`] or [`WallUpdate::version`].
     pub fn wall_since(&self, company: &str, version: &str) -> Option<WallUpdate> {
         let company = self.company(company)?;
-        let (now, users) = self.users_at(&company.id);
+        let (moment, users) = self.users_at(&company.id);
+        let now = self.version(moment);
         let since = same_epoch(version, &now);
-        let mut totals = Totals::default();
-        for user in users.iter() {
-            totals.count(self.0.state.user(&user.key).sticker);
-        }
         let rows = match since {
             None => users.iter().map(|user| row(user, &self.0.state.user(&user.key))).collect(),
             Some(since) => self
@@ -170,15 +169,20 @@ impl Query {
             full: since.is_none(),
             rows,
             removed: Vec::new(),
-            totals,
-            at: self.now(),
+            totals: self.1.totals(&company.id, &users, &self.0.state, moment),
+            at: moment.now,
         })
     }
 
-    /// The version is read before the users, so that a change in between is sent again rather than lost.
-    fn users_at(&self, company: &str) -> (String, Arc<[Arc<User>]>) {
-        let version = format!("{}.{}.{}", self.run(), self.0.directory.generation(), self.0.state.version());
-        (version, self.0.directory.users(Some(company)))
+    /// The versions are read before the users, so that a change in between is sent again rather than lost.
+    fn users_at(&self, company: &str) -> (Moment, Arc<[Arc<User>]>) {
+        let (generation, version) = (self.0.directory.generation(), self.0.state.version());
+        let moment = Moment { generation, version, now: self.now() };
+        (moment, self.0.directory.users(Some(company)))
+    }
+
+    fn version(&self, moment: Moment) -> String {
+        format!("{}.{}.{}", self.run(), moment.generation, moment.version)
     }
 }
 

@@ -20,7 +20,7 @@ pub(super) struct Endpoint {
     pub(super) owner: Option<usize>,
     pub(super) contacts: Contacts,
     pub(super) legs: Legs,
-    /// The last assignment that named it.
+    /// The newest word on whose it is.
     pub(super) named: u64,
     /// Its place among those that nobody owns.
     place: Option<u64>,
@@ -58,6 +58,13 @@ impl Endpoint {
     /// Whether it has neither contact nor leg.
     pub(super) fn is_idle(&self) -> bool {
         self.contacts.len() == 0 && self.legs.len() == 0
+    }
+
+    /// Takes note of a word on whose it is; `false`: there was a newer one.
+    pub(super) fn name(&mut self, word: u64) -> bool {
+        let is_news = self.named <= word;
+        self.named = self.named.max(word);
+        is_news
     }
 }
 

@@ -84,12 +84,34 @@ impl State {
     /// after the change to offline was told, and [`State::changed_since`] does not name it any more.
     /// Holds the lock for about 0.2 us per endpoint: for reloads, not for single changes ([`State::own`]).
     pub fn assign(&self, owners: Vec<(Arc<EndpointKey>, Arc<UserKey>)>, now: Timestamp) -> Changes {
-        self.change(|tables, out| tables.assign(&owners, now, out))
+        self.change(|tables, out| tables.assign(&owners, (tables.next_word(), now), out))
+    }
+
+    /// As [`State::assign`], by the directory as it was at `generation` or later: leaves what [`State::own_as_of`] told
+    /// by a newer one, and does nothing after a newer map.
+    pub fn assign_as_of(
+        &self,
+        generation: u64,
+        owners: &[(Arc<EndpointKey>, Arc<UserKey>)],
+        now: Timestamp,
+    ) -> Changes {
+        self.change(|tables, out| tables.assign(owners, (generation, now), out))
     }
 
     /// Changes the owner of one endpoint (`None`: nobody) and leaves all others.
     pub fn own(&self, endpoint: &Arc<EndpointKey>, user: Option<&Arc<UserKey>>, now: Timestamp) -> Changes {
-        self.change(|tables, out| tables.own(endpoint, user, now, out))
+        self.change(|tables, out| tables.own(endpoint, user, (tables.next_word(), now), out))
+    }
+
+    /// As [`State::own`], by the directory as it was at `generation` or later; does nothing after a map as new.
+    pub fn own_as_of(
+        &self,
+        generation: u64,
+        endpoint: &Arc<EndpointKey>,
+        user: &Arc<UserKey>,
+        now: Timestamp,
+    ) -> Changes {
+        self.change(|tables, out| tables.own(endpoint, Some(user), (generation, now), out))
     }
 
     /// What the PBX says of a terminal without SIP (desktop client, USB audio). An active one counts as

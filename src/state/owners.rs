@@ -14,23 +14,32 @@ use crate::event::{EndpointKey, UserKey};
 type Touched = Vec<(usize, bool)>;
 
 impl Tables {
-    /// Replaces the whole map from endpoint to user; the last entry of an endpoint counts.
+    /// The number of a word that is newer than all before.
+    pub(super) fn next_word(&self) -> u64 {
+        self.newest.saturating_add(1)
+    }
+
+    /// Replaces the whole map from endpoint to user, but for endpoints of which there is a newer word; the last entry
+    /// of an endpoint counts.
     pub(super) fn assign(
         &mut self,
         owners: &[(Arc<EndpointKey>, Arc<UserKey>)],
-        now: Timestamp,
+        (word, now): (u64, Timestamp),
         out: &mut Changes,
     ) {
-        self.assignment += 1;
+        if word < self.assigned {
+            return;
+        }
+        self.assigned = word;
+        self.newest = self.newest.max(word);
         let mut touched = Touched::new();
         for (endpoint, user) in owners {
-            self.give(endpoint, user, out, &mut touched);
+            self.give(endpoint, user, word, out, &mut touched);
         }
-        let named = self.assignment;
         let dropped: Vec<usize> = self
             .endpoints
             .iter()
-            .filter(|(_, endpoint)| endpoint.owner.is_some() && endpoint.named != named)
+            .filter(|(_, endpoint)| endpoint.owner.is_some() && endpoint.named < word)
             .map(|(slot, _)| slot)
             .collect();
         for slot in dropped {
@@ -40,18 +49,26 @@ impl Tables {
         self.users.sweep();
     }
 
-    /// Changes the owner of one endpoint.
+    /// Changes the owner of one endpoint, unless the last whole map is as new.
     pub(super) fn own(
         &mut self,
         endpoint: &Arc<EndpointKey>,
         user: Option<&Arc<UserKey>>,
-        now: Timestamp,
+        (word, now): (u64, Timestamp),
         out: &mut Changes,
     ) {
+        if word <= self.assigned {
+            return;
+        }
+        self.newest = self.newest.max(word);
         let mut touched = Touched::new();
         match (user, self.endpoints.find(endpoint)) {
-            (Some(user), _) => self.give(endpoint, user, out, &mut touched),
-            (None, Some(slot)) => self.set_owner(slot, None, out, &mut touched),
+            (Some(user), _) => self.give(endpoint, user, word, out, &mut touched),
+            (None, Some(slot)) => {
+                if self.endpoints.get_mut(slot).is_some_and(|row| row.name(word)) {
+                    self.set_owner(slot, None, out, &mut touched);
+                }
+            }
             (None, None) => {}
         }
         self.finish(touched, now, out);
@@ -80,12 +97,13 @@ impl Tables {
         &mut self,
         endpoint: &Arc<EndpointKey>,
         user: &Arc<UserKey>,
+        word: u64,
         out: &mut Changes,
         touched: &mut Touched,
     ) {
         let slot = self.endpoints.find(endpoint).unwrap_or_else(|| self.endpoints.add(Arc::clone(endpoint)));
-        if let Some(row) = self.endpoints.get_mut(slot) {
-            row.named = self.assignment;
+        if !self.endpoints.get_mut(slot).is_some_and(|row| row.name(word)) {
+            return;
         }
         let user = self.users.find_or_add(user);
         self.set_owner(slot, Some(user), out, touched);

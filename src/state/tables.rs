@@ -23,7 +23,9 @@ pub(super) struct Tables {
     calls: Calls,
     /// Failures of endpoints that nobody owns.
     pub(super) strays: Failures,
-    pub(super) assignment: u64,
+    /// The word that the last whole map of owners was, and the newest one on any endpoint.
+    pub(super) assigned: u64,
+    pub(super) newest: u64,
     totals: Totals,
 }
 

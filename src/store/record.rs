@@ -83,6 +83,8 @@ pub enum GapCause {
     Disk = 3,
     /// The store's own limits.
     Limit = 4,
+    /// A fault of ours.
+    Fault = 5,
     /// A later version's cause.
     Other = 255,
 }
@@ -375,6 +377,7 @@ impl GapCause {
             2 => Self::Damage,
             3 => Self::Disk,
             4 => Self::Limit,
+            5 => Self::Fault,
             _ => Self::Other,
         }
     }

@@ -51,7 +51,7 @@ impl Site {
 
     /// The frame of a page that `visitor` sees.
     pub(crate) fn frame(&self, visitor: &Visitor, company: Option<&Arc<Company>>) -> Frame {
-        let status = self.query.status();
+        let health = self.query.health();
         Frame {
             links: visitor.links.clone(),
             viewer: Some(visitor.viewer.clone()),
@@ -59,9 +59,9 @@ impl Site {
             by_host: visitor.by_host,
             company: company.cloned(),
             companies: self.query.companies_of(&visitor.viewer),
-            host: status.host,
-            alarm: status.alarm,
-            dropped: status.dropped,
+            host: health.host,
+            alarm: health.alarm,
+            dropped: health.dropped,
         }
     }
 }
@@ -193,7 +193,7 @@ impl FromRequestParts<Arc<Site>> for Chief {
             return Ok(Self(visitor));
         }
         Err(Fault::Forbidden(
-            "Only a super-admin may open the configuration. Ask the super-admin for the change.",
+            "Only a super-admin may open this page. Ask the super-admin for what you need from it.",
         ))
     }
 }

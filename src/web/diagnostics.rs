@@ -10,16 +10,28 @@ use crate::event::{Direction, DumpDetail};
 use crate::query::diagnostics::{Cursor, DiagnosticsPage, Entry, PacketLine};
 use crate::web::auth::{Site, Whom, aside};
 use crate::web::fault::Fault;
-use crate::web::text::{At, Line, Shape, count, day};
-use crate::web::view::{Frame, Links, Section, icon};
+use crate::web::text::{At, Line, Shape, brief, count, day};
+use crate::web::view::{Frame, Section, icon};
 
 /// Lines of a page.
-const LIMIT: usize = 200;
+pub(crate) const LIMIT: usize = 200;
 
 /// Where the page begins.
 #[derive(serde::Deserialize)]
 pub(crate) struct Before {
     before: Option<String>,
+}
+
+impl Before {
+    /// `None`: at the newest.
+    pub(crate) fn cursor(&self) -> Result<Option<Cursor>, Fault> {
+        let text = self.before.as_deref().filter(|text| !text.is_empty());
+        text.map(str::parse).transpose().map_err(|()| {
+            Fault::Missing(
+                "This place of the history can't be understood. Open the page from the navigation again.",
+            )
+        })
+    }
 }
 
 /// `GET /c/{company}/u/{user}/diag?before=CURSOR`.
@@ -28,14 +40,7 @@ pub(crate) async fn show(
     whom: Whom,
     Args(before): Args<Before>,
 ) -> Result<Markup, Fault> {
-    let before = match before.before.as_deref() {
-        None | Some("") => None,
-        Some(text) => Some(text.parse::<Cursor>().map_err(|()| {
-            Fault::Missing(
-                "This place of the history can't be understood. Open diag from the monitoring page again.",
-            )
-        })?),
-    };
+    let before = before.cursor()?;
     let (query, viewer, key) =
         (site.query.clone(), whom.place.visitor.viewer.clone(), Arc::clone(&whom.user.key));
     let data = aside(move || query.diagnostics(&viewer, &key, before, LIMIT))
@@ -76,14 +81,9 @@ pub fn page(frame: &Frame, data: &DiagnosticsPage, later: bool) -> Markup {
                 }
             }
         } @else {
-            (list(&frame.links, data))
-            (legend(&data.entries))
+            (list(&data.entries, &|at| frame.links.packet(user, at)))
         }
-        p.pager {
-            @if later { a.button href=(here) { "Newest" } }
-            @if let Some(next) = data.next { a.button rel="next" href={ (here) "?before=" (next) } { "Older" } }
-            @else if !data.entries.is_empty() { span.hint { "This is the oldest that is kept." } }
-        }
+        (pager(&here, later, data.next, data.entries.is_empty()))
     };
     frame.page(Section::Monitoring, &format!("diag {title}"), main)
 }
@@ -98,13 +98,27 @@ fn off(frame: &Frame, data: &DiagnosticsPage) -> Markup {
                     "Choose another level in the "
                     a href=(frame.links.settings(&data.user.key.company)) { "General Settings" } "."
                 } @else { "A super-admin can choose another level." }
-                @if !data.entries.is_empty() { " Below is what was kept before." }
+                @if data.entries.iter().any(|e| matches!(e, Entry::Packet(_))) {
+                    " Packets below were kept before it was set to off; they stay until their retention ends."
+                 }
             }
         }
     }
 }
 
-fn list(links: &Links, data: &DiagnosticsPage) -> Markup {
+/// The way to the other pages of a history that begins at `here`.
+pub(crate) fn pager(here: &str, later: bool, next: Option<Cursor>, is_empty: bool) -> Markup {
+    html! {
+        p.pager {
+            @if later { a.button href=(here) { "Newest" } }
+            @if let Some(next) = next { a.button rel="next" href={ (here) "?before=" (next) } { "Older" } }
+            @else if !is_empty { span.hint { "This is the oldest that is kept." } }
+        }
+    }
+}
+
+/// The lines of a history with their legend; `link` leads to one packet.
+pub(crate) fn list(entries: &[Entry], link: &dyn Fn(Cursor) -> String) -> Markup {
     let mut last = String::new();
     html! {
         table.packets data-days {
@@ -117,7 +131,7 @@ fn list(links: &Links, data: &DiagnosticsPage) -> Markup {
                 }
             }
             tbody {
-                @for entry in &data.entries {
+                @for entry in entries {
                     @let at = match entry { Entry::Packet(p) => p.at.time, Entry::Gap { to, .. } => *to, Entry::Change { at, .. } => at.time };
                     @let today = day(at);
                     @if today != last {
@@ -125,7 +139,7 @@ fn list(links: &Links, data: &DiagnosticsPage) -> Markup {
                         ({ last = today; "" })
                     }
                     @match entry {
-                        Entry::Packet(packet) => { (packet_row(links, data, packet)) }
+                        Entry::Packet(packet) => { (packet_row(&link(packet.at), packet)) }
                         Entry::Gap { from, to, words, .. } => {
                             tr.gap {
                                 td { (At(*to, Shape::Fine)) }
@@ -142,23 +156,24 @@ fn list(links: &Links, data: &DiagnosticsPage) -> Markup {
                 }
             }
         }
+        (legend(entries))
     }
 }
 
-fn packet_row(links: &Links, data: &DiagnosticsPage, packet: &PacketLine) -> Markup {
+fn packet_row(link: &str, packet: &PacketLine) -> Markup {
     html! {
         tr.packet {
             td.tc { (At(packet.at.time, Shape::Fine)) }
             td.wy { (way(packet.direction)) }
             td.ms {
-                a href=(links.packet(&data.user, packet.at)) title=(crate::web::text::plain(&packet.start_line)) {
+                a href=(link) title=(brief(&packet.start_line)) {
                     (badge(packet))
                 }
                 @if packet.method.is_none() { span.cseq { (Line(&packet.cseq)) } }
                 (marks(packet))
             }
             td.ft { (parties(packet)) }
-            td.ci { code.cut title=(crate::web::text::plain(&packet.call_id)) { (Line(&packet.call_id)) } }
+            td.ci { code.cut title=(brief(&packet.call_id)) { (Line(&packet.call_id)) } }
             td.fa { code { (packet.far) } " " (packet.transport.name()) }
             td.sz { (count(packet.size.into())) " B" }
         }

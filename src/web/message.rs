@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 
 use crate::query::diagnostics::{Cursor, PacketDetail};
-use crate::web::auth::{Site, Whom, aside, param};
+use crate::web::auth::{Chief, Site, Whom, aside, param};
 use crate::web::diagnostics::{badge, marks, parties, way};
 use crate::web::fault::Fault;
 use crate::web::text::{At, Line, Marked, Shape, count, raw, stamp};
@@ -25,6 +25,12 @@ pub(crate) struct How {
     raw: Option<String>,
 }
 
+impl How {
+    fn is_download(&self) -> bool {
+        self.raw.as_deref() == Some("1")
+    }
+}
+
 /// `GET /c/{company}/u/{user}/diag/{cursor}`.
 pub(crate) async fn show(
     State(site): State<Arc<Site>>,
@@ -34,7 +40,7 @@ pub(crate) async fn show(
 ) -> Result<Response, Fault> {
     let (mut parts, _) = request.into_parts();
     let at: Cursor = param(&mut parts, "cursor").await?.parse().map_err(|()| GONE)?;
-    let download = how.raw.is_some_and(|raw| raw == "1");
+    let download = how.is_download();
     let (query, viewer, key) =
         (site.query.clone(), whom.place.visitor.viewer.clone(), Arc::clone(&whom.user.key));
     let find = move || match download {
@@ -48,11 +54,34 @@ pub(crate) async fn show(
     Ok(page(&site.frame(&whom.place.visitor, Some(&whom.place.company)), &data).into_response())
 }
 
+/// `GET /unattributed/{cursor}`.
+pub(crate) async fn show_unattributed(
+    State(site): State<Arc<Site>>,
+    Chief(visitor): Chief,
+    Args(how): Args<How>,
+    request: Request,
+) -> Result<Response, Fault> {
+    let (mut parts, _) = request.into_parts();
+    let at: Cursor = param(&mut parts, "cursor").await?.parse().map_err(|()| GONE)?;
+    let download = how.is_download();
+    let (query, viewer) = (site.query.clone(), visitor.viewer.clone());
+    let find = move || match download {
+        true => query.unattributed_export(&viewer, at),
+        false => query.unattributed_packet(&viewer, at),
+    };
+    let data = aside(find).await?.map_err(Fault::inside)?.ok_or(GONE)?;
+    if download {
+        return Ok(file(&data));
+    }
+    Ok(page(&site.frame(&visitor, None), &data).into_response())
+}
+
 /// The bytes as kept, never shown in place: nobody's packet runs as a page of ours.
 fn file(data: &PacketDetail) -> Response {
     let extension: String = data
         .user
-        .extension
+        .as_ref()
+        .map_or("unattributed", |user| &user.extension)
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
         .take(32)
@@ -70,13 +99,21 @@ fn file(data: &PacketDetail) -> Response {
 
 /// The whole page.
 pub fn page(frame: &Frame, data: &PacketDetail) -> Markup {
-    let (user, line) = (&data.user, &data.line);
-    let here = frame.links.packet(user, line.at);
-    let back = frame.links.diagnostics(user);
+    let line = &data.line;
+    let link = |at| match &data.user {
+        Some(user) => frame.links.packet(user, at),
+        None => frame.links.unattributed_packet(at),
+    };
     let main = html! {
         p.crumbs {
-            a href=(frame.links.wall(&user.key.company)) { "Monitoring" } " › "
-            a href=(back) { (Line(&user.name)) " " (Line(&user.surname)) " " (Line(&user.extension)) " diag" }
+            @if let Some(user) = &data.user {
+                a href=(frame.links.wall(&user.key.company)) { "Monitoring" } " › "
+                a href=(frame.links.diagnostics(user)) {
+                    (Line(&user.name)) " " (Line(&user.surname)) " " (Line(&user.extension)) " diag"
+                }
+            } @else {
+                "Configuration › " a href=(frame.links.unattributed()) { "Unattributed" }
+            }
             " › message"
         }
         div.head {
@@ -86,12 +123,12 @@ pub fn page(frame: &Frame, data: &PacketDetail) -> Markup {
             }
             nav.steps aria-label="Messages" {
                 @if let Some(newer) = data.newer {
-                    a.button rel="prev" href=(frame.links.packet(user, newer)) data-key="k" { (icon("up")) "Newer " kbd { "k" } }
+                    a.button rel="prev" href=(link(newer)) data-key="k" { (icon("up")) "Newer " kbd { "k" } }
                 }
                 @if let Some(older) = data.older {
-                    a.button rel="next" href=(frame.links.packet(user, older)) data-key="j" { (icon("down")) "Older " kbd { "j" } }
+                    a.button rel="next" href=(link(older)) data-key="j" { (icon("down")) "Older " kbd { "j" } }
                 }
-                a.button href={ (here) "?raw=1" } download { (icon("save")) "Raw" }
+                a.button href={ (link(line.at)) "?raw=1" } download { (icon("save")) "Raw" }
             }
         }
         dl.facts {
@@ -134,5 +171,6 @@ pub fn page(frame: &Frame, data: &PacketDetail) -> Markup {
             }
         }
     };
-    frame.page(Section::Monitoring, "Message", main)
+    let section = if data.user.is_some() { Section::Monitoring } else { Section::Configuration };
+    frame.page(section, "Message", main)
 }

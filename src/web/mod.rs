@@ -20,6 +20,7 @@ use crate::web::fault::Fault;
 
 pub mod administrators;
 pub mod asset;
+pub mod audit;
 pub mod auth;
 pub mod diagnostics;
 pub mod fault;
@@ -31,6 +32,7 @@ pub mod session;
 pub mod settings;
 pub mod terminal;
 pub mod text;
+pub mod unattributed;
 pub mod view;
 
 /// Largest body that is taken, in bytes; the largest form is far below.
@@ -73,6 +75,9 @@ pub fn app(query: Query) -> Router {
         .route("/configuration", get(settings::start))
         .route("/configuration/company/{company}", get(settings::show).post(settings::save))
         .route("/configuration/administrators", get(administrators::show).post(administrators::change))
+        .route("/configuration/audit", get(audit::show))
+        .route("/unattributed", get(unattributed::show))
+        .route("/unattributed/{cursor}", get(message::show_unattributed))
         .route("/static/{name}", get(asset::serve))
         .fallback(|| async {
             Fault::Missing("There is no such page. Check the address, or go to the first page.")

@@ -10,7 +10,7 @@ use maud::{Markup, html};
 use crate::clock::Timestamp;
 use crate::event::{CallDirection, CallPhase, Kind, Sticker, Transport};
 use crate::query::wall::{CallView, Row, TerminalView, Totals, Wall, WallUpdate};
-use crate::web::auth::{Place, Site};
+use crate::web::auth::{Place, Site, aside};
 use crate::web::fault::Fault;
 use crate::web::text::{At, Line, Shape, plain, segment, until};
 use crate::web::view::{Frame, Links, Section, icon};
@@ -22,8 +22,12 @@ const NO_COMPANY: Fault = Fault::Missing("There is no such company, or it is not
 
 /// `GET /c/{company}/`.
 pub(crate) async fn show(State(site): State<Arc<Site>>, place: Place) -> Result<Markup, Fault> {
-    let wall = site.query.wall(&place.company.id).ok_or(NO_COMPANY)?;
-    Ok(page(&site.frame(&place.visitor, Some(&place.company)), &wall))
+    // ten thousand rows are some tens of milliseconds
+    aside(move || {
+        let wall = site.query.wall(&place.company.id).ok_or(NO_COMPANY)?;
+        Ok(page(&site.frame(&place.visitor, Some(&place.company)), &wall))
+    })
+    .await?
 }
 
 /// What the page's script has.
@@ -39,8 +43,11 @@ pub(crate) async fn update(
     place: Place,
     Args(since): Args<Since>,
 ) -> Result<Response, Fault> {
-    let changes = site.query.wall_since(&place.company.id, &since.since).ok_or(NO_COMPANY)?;
-    Ok(Json(json(&place.visitor.links, &changes)).into_response())
+    aside(move || {
+        let changes = site.query.wall_since(&place.company.id, &since.since).ok_or(NO_COMPANY)?;
+        Ok(Json(json(&place.visitor.links, &changes)).into_response())
+    })
+    .await?
 }
 
 /// The answer to the script: rows as the page has them, made by the same function.
@@ -109,7 +116,7 @@ pub fn page(frame: &Frame, wall: &Wall) -> Markup {
                 caption.hidden { "Users of " (Line(&wall.company.name)) ", their state and their terminals" }
                 thead {
                     tr {
-                        (column("status", "Status")) (column("name", "Name")) (column("surname", "Surname"))
+                        (column("status", "Sticker")) (column("name", "Name")) (column("surname", "Surname"))
                         (column("extension", "Ext.")) (column("department", "Department"))
                         th scope="col" { "Terminals" }
                         th scope="col" { span.hidden { "Diagnostics" } }
@@ -136,7 +143,7 @@ fn totals(totals: &Totals) -> Markup {
         (Sticker::Busy, totals.busy),
     ];
     html! {
-        div.totals role="group" aria-label="Users by status" {
+        div.totals role="group" aria-label="Users by sticker" {
             @for (sticker, n) in all {
                 button type="button" aria-pressed="false" data-s=(sticker.word()) {
                     (shape(sticker, 0)) b { (n) } " " (sticker.word())

@@ -150,6 +150,7 @@ impl AsyncRead for Conversation {
     }
 }
 
+// without vectored writes: writev knows no MSG_NOSIGNAL, and SIGPIPE would end a PBX that does not ignore it
 impl AsyncWrite for Conversation {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.stream).poll_write(cx, buf);

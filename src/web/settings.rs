@@ -168,6 +168,8 @@ pub fn page(frame: &Frame, company: &Company, now: CompanySettings, told: Option
 pub(crate) enum Tab {
     Company,
     Administrators,
+    Audit,
+    Unattributed,
 }
 
 pub(crate) fn tabs(frame: &Frame, here: Tab) -> Markup {
@@ -180,6 +182,10 @@ pub(crate) fn tabs(frame: &Frame, here: Tab) -> Markup {
             a href=(company) aria-current=[(here == Tab::Company).then_some("page")] { "Company: General Settings" }
             a href=(frame.links.administrators()) aria-current=[(here == Tab::Administrators).then_some("page")] {
                 "Administrators"
+            }
+            a href=(frame.links.audit()) aria-current=[(here == Tab::Audit).then_some("page")] { "Audit log" }
+            a href=(frame.links.unattributed()) aria-current=[(here == Tab::Unattributed).then_some("page")] {
+                "Unattributed"
             }
         }
     }

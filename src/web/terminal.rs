@@ -7,7 +7,7 @@ use maud::{Markup, html};
 
 use crate::event::{FailureCause, Transport};
 use crate::query::terminal::{ContactView, FailureView, TerminalPage};
-use crate::web::auth::{Site, Whom, param};
+use crate::web::auth::{Site, Whom, aside, param};
 use crate::web::fault::Fault;
 use crate::web::monitoring::{call_line, kind_words, online_words, symbol};
 use crate::web::text::{At, Line, Marked, Shape, milliseconds, plain, until};
@@ -18,7 +18,8 @@ pub(crate) async fn show(State(site): State<Arc<Site>>, request: Request) -> Res
     let (mut parts, _) = request.into_parts();
     let whom = Whom::from_request_parts(&mut parts, &site).await?;
     let id = param(&mut parts, "terminal").await?;
-    let data = site.query.terminal(&whom.user.key, &id).map_err(Fault::inside)?.ok_or(Fault::Missing(
+    let (query, key) = (site.query.clone(), Arc::clone(&whom.user.key));
+    let data = aside(move || query.terminal(&key, &id)).await?.map_err(Fault::inside)?.ok_or(Fault::Missing(
         "This user has no such terminal now. It may have been unregistered or removed; go back to the monitoring page.",
     ))?;
     Ok(page(&site.frame(&whom.place.visitor, Some(&whom.place.company)), &data))
@@ -48,14 +49,16 @@ pub fn page(frame: &Frame, data: &TerminalPage) -> Markup {
             }
             a.button href=(frame.links.diagnostics(user)) { (icon("diag")) "diag" }
             @if let Some(address) = &data.web_address {
-                a.button href=(address) target="_blank" rel="noopener noreferrer nofollow external" {
-                    (icon("out")) "Phone's own page"
-                    span.hidden { " (leaves the PBX)" }
+                @for scheme in ["http", "https"] {
+                    a.button href={ (scheme) "://" (address) "/" } target="_blank" rel="noopener noreferrer nofollow external" {
+                        (icon("out")) "Phone's own page, " (scheme)
+                        span.hidden { " (leaves the PBX)" }
+                    }
                 }
             }
         }
         @if let Some(address) = &data.web_address {
-            p.hint { "The phone's own page, " code { (Line(address)) } ", is served by the phone itself: the link leaves the PBX." }
+            p.hint { "The phone's own page, " code { (address) } ", is served by the phone itself: the link leaves the PBX." }
         }
         section {
             h2 { "Registrations" }
@@ -71,7 +74,7 @@ pub fn page(frame: &Frame, data: &TerminalPage) -> Markup {
         }
         section {
             h2 { "Failed registrations" }
-            @if data.failures.is_empty() { p.empty { "None seen." } } @else { (failures(&data.failures)) }
+            @if data.failures.is_empty() { p.empty { "None seen." } } @else { (failures(&data.failures, false)) }
         }
         section {
             h2 { "Registration history" }
@@ -128,12 +131,15 @@ const fn cause_words(cause: FailureCause) -> &'static str {
     }
 }
 
-fn failures(all: &[FailureView]) -> Markup {
+/// Failed attempts as a table; `tried`: with the account that each tried.
+pub(crate) fn failures(all: &[FailureView], tried: bool) -> Markup {
     html! {
         table.list {
             thead {
                 tr {
-                    th scope="col" { "Last" } th scope="col" { "Cause" } th scope="col" { "From" }
+                    th scope="col" { "Last" }
+                    @if tried { th scope="col" { "Account" } }
+                    th scope="col" { "Cause" } th scope="col" { "From" }
                     th scope="col" { "User-Agent" } th scope="col" { "Call-ID" }
                 }
             }
@@ -141,6 +147,9 @@ fn failures(all: &[FailureView]) -> Markup {
                 @for failure in all {
                     tr {
                         td data-l="Last" { (At(failure.time, Shape::Full)) }
+                        @if tried {
+                            td data-l="Account" { code.cut title=(plain(&failure.account)) { (Line(&failure.account)) } }
+                        }
                         td data-l="Cause" {
                             span.badge.s4 { (cause_words(failure.cause)) }
                             @if failure.count > 1 { " " b { (failure.count) " times" } }

@@ -11,6 +11,8 @@ use crate::clock::Timestamp;
 
 /// Longest one-line text that a list shows, in characters; the rest becomes an ellipsis.
 const LINE_MAX: usize = 240;
+/// Longest text of an attribute of a list, in characters.
+const BRIEF_MAX: usize = 1_000;
 
 /// One line of text that anybody may have sent: escaped, and what would hide or turn other text around
 /// (control, bidirectional and invisible characters) shown as a small box with its code point.
@@ -54,6 +56,14 @@ pub fn plain(text: &str) -> Cow<'_, str> {
         Cow::Owned(text.chars().map(|c| if misleads(c) { '\u{fffd}' } else { c }).collect())
     } else {
         Cow::Borrowed(text)
+    }
+}
+
+/// As [`plain`], but of a hostile length only the beginning: for what stands once in each line of a list.
+pub fn brief(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(BRIEF_MAX) {
+        None => plain(text),
+        Some((end, _)) => Cow::Owned(format!("{}…", plain(text.split_at(end).0))),
     }
 }
 

@@ -67,9 +67,24 @@ impl Links {
         format!("{}/configuration/company/{}", self.mount, segment(company))
     }
 
+    /// What belongs to nobody known.
+    pub fn unattributed(&self) -> String {
+        self.to("/unattributed")
+    }
+
+    /// One packet of nobody known.
+    pub fn unattributed_packet(&self, at: Cursor) -> String {
+        format!("{}/unattributed/{at}", self.mount)
+    }
+
     /// The accounts.
     pub fn administrators(&self) -> String {
         self.to("/configuration/administrators")
+    }
+
+    /// The audit log.
+    pub fn audit(&self) -> String {
+        self.to("/configuration/audit")
     }
 
     fn asset(&self, name: &str) -> String {
@@ -144,7 +159,7 @@ impl Frame {
                     }
                 }
                 @if let Some(alarm) = &self.alarm {
-                    p.notice.bad role="alert" { strong { "Packets are not being stored. " } (Line(alarm)) }
+                    p.notice.bad role="alert" { strong { "Storing packets: " } (Line(alarm)) }
                 }
                 main #main { (main) }
                 footer.foot {

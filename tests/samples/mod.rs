@@ -10,6 +10,7 @@ use usermon::event::{
 };
 use usermon::query::diagnostics::{Cursor, DiagnosticsPage, Entry, PacketDetail, PacketLine};
 use usermon::query::terminal::{ContactView, FailureView, HistoryView, TerminalPage};
+use usermon::query::unattributed::UnattributedPage;
 use usermon::query::wall::{CallView, Row, TerminalView, Totals, Wall};
 
 /// 2026-11-23T12:00:00Z.
@@ -186,6 +187,7 @@ pub(crate) fn far() -> SocketAddr {
 pub(crate) fn terminal_page(user: Arc<User>) -> TerminalPage {
     let failure = |seconds, cause, count, words: &str| FailureView {
         time: at(seconds),
+        account: "e101".into(),
         cause,
         words: words.into(),
         far: Some(far()),
@@ -237,7 +239,7 @@ pub(crate) fn terminal_page(user: Arc<User>) -> TerminalPage {
             ),
             history(90_000, "Registration expired: sip:101@192.0.2.17:5062."),
         ],
-        web_address: Some("http://192.0.2.17/".into()),
+        web_address: Some("192.0.2.17".into()),
         at: NOW,
     }
 }
@@ -308,6 +310,18 @@ pub(crate) fn diagnostics(user: Arc<User>) -> DiagnosticsPage {
     }
 }
 
+pub(crate) fn unattributed(user: Arc<User>) -> UnattributedPage {
+    let failures = terminal_page(user.clone()).failures.into_iter();
+    UnattributedPage {
+        failures: failures.cycle().take(23).collect(),
+        entries: diagnostics(user).entries,
+        next: Some(Cursor { time: at(50_001), seq: 1 }),
+        dropped: 12_345,
+        detail: DumpDetail::Headers,
+        at: NOW,
+    }
+}
+
 pub(crate) fn packet(user: Arc<User>) -> PacketDetail {
     let raw = b"INVITE sip:102@pbx.example SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.17:5062;branch=z9hG4bK776asdhds\r\n\
         Max-Forwards: 70\r\nTo: <sip:102@pbx.example>\r\nFrom: \"Anna Rossi\" <sip:101@pbx.example>;tag=1928301774\r\n\
@@ -318,7 +332,7 @@ pub(crate) fn packet(user: Arc<User>) -> PacketDetail {
     let headers =
         text.lines().skip(1).filter_map(|l| l.split_once(": ")).map(|(n, v)| (n.to_owned(), v.to_owned()));
     PacketDetail {
-        user,
+        user: Some(user),
         line: line(7, 47, Direction::In, "INVITE sip:102@pbx.example SIP/2.0"),
         raw: raw.to_vec(),
         headers: Some(headers.collect()),

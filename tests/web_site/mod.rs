@@ -16,8 +16,8 @@ use usermon::clock::{Clock, Timestamp};
 use usermon::config::{Config, Role};
 use usermon::directory::Directory;
 use usermon::event::{
-    Direction, DumpDetail, EndpointKey, Event, Host, LogLevel, Registration, RegistrationStep, Transport,
-    UserKey,
+    Change, Direction, DumpDetail, EndpointKey, Event, Host, LogLevel, Registration, RegistrationStep,
+    Transport, UserKey,
 };
 use usermon::query::diagnostics::Cursor;
 use usermon::query::{Parts, Query};
@@ -101,6 +101,7 @@ pub(crate) fn site_with_users(ids: &[&str]) -> Site {
         store: Arc::clone(&store),
         settings: Arc::new(settings),
         audit: Arc::clone(&audit),
+        unattributed_dropped: Arc::default(),
         tap: Arc::new(Tap::new(16, 65_536, clock.clone())),
         clock: clock.clone(),
         host: Arc::new(Pbx),
@@ -120,6 +121,18 @@ impl Site {
             format!("{} {} {} {} {}", e.person, e.action, e.company, e.subject, e.from)
         };
         self.audit.newest(1_000).unwrap().into_iter().map(line).collect()
+    }
+
+    /// Keeps a change of user 101 of `acme`.
+    pub(crate) fn keep_change(&self, change: Change) {
+        let user = Arc::new(UserKey::new("acme", "101"));
+        let payload = Payload::Change(change);
+        self.store.append(&mut [Record { seq: 0, time: self.clock.now(), user, payload }]).unwrap();
+    }
+
+    /// Puts all packets into a sealed segment.
+    pub(crate) fn seal(&self) {
+        self.store.seal().unwrap();
     }
 
     /// The phone of user 101 of `acme` registers.
@@ -143,13 +156,26 @@ impl Site {
 
     /// Keeps `bytes` as a packet of user 101 of `acme`.
     pub(crate) fn keep(&self, bytes: &[u8]) -> Cursor {
+        self.keep_as(bytes, Attribution::Proven)
+    }
+
+    pub(crate) fn keep_as(&self, bytes: &[u8], attribution: Attribution) -> Cursor {
+        self.keep_record(UserKey::new("acme", "101"), bytes, attribution)
+    }
+
+    /// Keeps `bytes` as a packet of this user.
+    pub(crate) fn keep_of(&self, user: UserKey, bytes: &[u8]) -> Cursor {
+        self.keep_record(user, bytes, Attribution::Proven)
+    }
+
+    fn keep_record(&self, user: UserKey, bytes: &[u8], attribution: Attribution) -> Cursor {
         let packet = Packet {
             direction: Direction::In,
             transport: Transport::Udp,
             local: "192.0.2.1:5060".parse().unwrap(),
             far: "192.0.2.17:5060".parse().unwrap(),
             detail: DumpDetail::Full,
-            attribution: Attribution::Proven,
+            attribution,
             cut: false,
             unsure: false,
             original_len: u32::try_from(bytes.len()).unwrap(),
@@ -157,7 +183,7 @@ impl Site {
             linked: "".into(),
             bytes: bytes.into(),
         };
-        let user = Arc::new(UserKey::new("acme", "101"));
+        let user = Arc::new(user);
         let mut records = [Record { seq: 0, time: self.clock.now(), user, payload: Payload::Packet(packet) }];
         self.store.append(&mut records).unwrap();
         Cursor { time: records[0].time, seq: records[0].seq }

@@ -169,7 +169,7 @@ fn uri(ink: &mut Ink<'_>, colon: usize, after: usize, to: usize, request: bool) 
 /// end it: whoever unfolds first reads on.
 fn userinfo(ink: &mut Ink<'_>, from: usize, to: usize, stop: impl Fn(u8) -> bool) -> usize {
     let data = ink.data;
-    let (mut colon, mut host) = (None, None);
+    let (mut colon, mut host, mut filled) = (None, None, None);
     let mut at = from;
     while at < to {
         let b = byte(data, at);
@@ -183,7 +183,9 @@ fn userinfo(ink: &mut Ink<'_>, from: usize, to: usize, stop: impl Fn(u8) -> bool
             b':' if colon.is_none() => colon = host,
             b'@' => {
                 if let Some(colon) = colon {
-                    ink.fill(colon + 1, at);
+                    // only what the `@` before has not filled: there may be thousands
+                    ink.fill(filled.unwrap_or(colon + 1), at);
+                    filled = Some(at);
                 }
                 host = Some(at);
             }

@@ -166,8 +166,8 @@ impl<'a, 'b> Walk<'a, 'b> {
         let mut from = at;
         while from < line.end && !done {
             let (end, next) = physical(data, from);
-            let white = slice(data, from, end).iter().all(|&b| is_blank(b));
-            if white {
+            // what begins with nothing to be seen is read with the line that does; else each such line would look for it
+            if slice(data, from, end).iter().all(|&b| b <= b' ') {
                 from = next;
                 continue;
             }

@@ -286,11 +286,6 @@ static struct ast_cli_entry cli[] = {
 	AST_CLI_DEFINE(cli_reload, "Read usermon's configuration again"),
 };
 
-static int cli_start(void)
-{
-	return ast_cli_register_multiple(cli, ARRAY_LEN(cli));
-}
-
 /* ast_cli_unregister leaves a command that is running in its list, for good. */
 static void cli_stop(void)
 {
@@ -302,6 +297,16 @@ static void cli_stop(void)
 		}
 		ast_cli_unregister(&cli[i]);
 	}
+}
+
+/* When one command is refused Asterisk keeps the others; unregistering one that is not there does nothing. */
+static int cli_start(void)
+{
+	if (ast_cli_register_multiple(cli, ARRAY_LEN(cli))) {
+		cli_stop();
+		return -1;
+	}
+	return 0;
 }
 
 static const struct {

@@ -73,6 +73,7 @@ static struct ast_sip_endpoint *dialog_endpoint(const pjsip_cid_hdr *cid, const 
 	if (!cid || !local->slen) {
 		return NULL;
 	}
+	/* Not locked, and may end meanwhile: Asterisk takes only its address, as the key of a table of its own. */
 	dialog = pjsip_ua_find_dialog(&cid->id, local, remote, PJ_FALSE);
 	return dialog ? ast_sip_dialog_get_endpoint(dialog) : NULL;
 }

@@ -1,0 +1,165 @@
+//! The thread `usermon-drain`: takes from the tap what the PBX's threads left there, and gives it to the store. A panic
+//! in a round ends that round only: what it lost is logged and becomes a gap.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use crate::capture::Dropped;
+use crate::capture::attribute::Certainty;
+use crate::capture::drain::{Caught, Drain};
+use crate::capture::pool::Pool;
+use crate::clock::Timestamp;
+use crate::config::CaptureConfig;
+use crate::error::Result;
+use crate::event::UserKey;
+use crate::module::Core;
+use crate::module::thread::{Faults, TICK, Worker};
+use crate::store::record::{Attribution, Gap, GapCause, Packet, Payload, Record};
+
+/// How long the drain rests when the queue is empty: polling, because waking it would cost the PBX's thread.
+const REST: Duration = Duration::from_millis(5);
+/// How often what was appended is handed to the kernel.
+const FLUSH: Duration = Duration::from_millis(200);
+/// How many panics the last drain bears; each costs a packet.
+const LAST_TRIES: u32 = 64;
+
+pub(super) fn start(core: &Arc<Core>, config: &CaptureConfig) -> Result<Worker> {
+    let core = Arc::clone(core);
+    let mut pool = Pool::new(config.unknown_packets, config.unknown_bytes, core.clock.now());
+    Worker::spawn("usermon-drain", move || {
+        let mut drain =
+            Drain::new(Arc::clone(&core.tap), Arc::clone(&core.attributor), Arc::clone(&core.settings));
+        let mut batch = Vec::new();
+        let mut faults = Faults::default();
+        let mut flushed = Instant::now();
+        let mut ticked = Instant::now();
+        while !core.stop.load(Ordering::Acquire) {
+            faults.guarded("the owners of endpoints", || core.assign());
+            let now = core.clock.now();
+            let taken = round(&core, &mut pool, &mut batch, &mut faults, |sink| drain.round(now, sink));
+            if ticked.elapsed() >= TICK {
+                ticked = Instant::now();
+                faults.guarded("expiry", || core.note(core.state.expire(core.clock.now())));
+            }
+            if flushed.elapsed() >= FLUSH {
+                flushed = Instant::now();
+                faults.guarded("flush", || drop(core.store.flush()));
+            }
+            if taken.unwrap_or(0) == 0 {
+                std::thread::sleep(REST);
+            }
+        }
+        for _ in 0..LAST_TRIES {
+            let now = core.clock.now();
+            if round(&core, &mut pool, &mut batch, &mut faults, |sink| drain.finish(now, sink)).is_some() {
+                break;
+            }
+        }
+        // for a `close` that waits no longer
+        faults.guarded("flush", || drop(core.store.flush()));
+    })
+}
+
+/// What `work` catches goes into the store. A panic loses the packet at which it came, or all that the store was
+/// given; both become a gap, with this round or the next.
+fn round(
+    core: &Core,
+    pool: &mut Pool,
+    batch: &mut Vec<Record>,
+    faults: &mut Faults,
+    work: impl FnOnce(&mut dyn FnMut(Caught<'_>)) -> usize,
+) -> Option<usize> {
+    let now = core.clock.now();
+    let mut sink = |caught: Caught<'_>| {
+        fault(core, &caught);
+        take(pool, now, caught, batch);
+    };
+    let taken = faults.guarded("the capture", || work(&mut sink));
+    if taken.is_none() {
+        batch.push(lost(core.clock.now(), 1));
+    }
+    core.unattributed_dropped.store(pool.dropped(), Ordering::Relaxed);
+    let kept = faults.guarded("the store", || append(core, batch));
+    if kept.is_none() {
+        let packets = batch.iter().filter(|record| matches!(record.payload, Payload::Packet(_))).count();
+        batch.clear();
+        batch.push(lost(core.clock.now(), u64::try_from(packets).unwrap_or(u64::MAX)));
+    }
+    taken
+}
+
+/// A gap for everybody.
+fn lost(now: Timestamp, packets: u64) -> Record {
+    let gap = Gap { from: now, to: now, packets, cause: GapCause::Fault };
+    Record { seq: 0, time: now, user: Arc::default(), payload: Payload::Gap(gap) }
+}
+
+/// Panics in a debug build at a packet that begins with `PANIC`, if the host's own name asks for it, so that a test can
+/// see what follows. A release build has nothing of it.
+#[cfg(debug_assertions)]
+#[expect(clippy::panic, reason = "this is what it is for")]
+fn fault(core: &Core, caught: &Caught<'_>) {
+    if let Caught::Packet(captured) = caught
+        && captured.packet.data().starts_with(b"PANIC ")
+        && core.host.name() == "usermon-panic:drain"
+    {
+        panic!("asked for by the host's name");
+    }
+}
+
+/// As above: nothing in a release build.
+#[cfg(not(debug_assertions))]
+fn fault(_: &Core, _: &Caught<'_>) {}
+
+/// The store counts and reports its own failures: an alarm on the page and a gap in the ring.
+fn append(core: &Core, batch: &mut Vec<Record>) {
+    if !batch.is_empty() {
+        drop(core.store.append(batch));
+        batch.clear();
+    }
+}
+
+/// Puts it to the batch, unless it is nobody's and over the bound.
+fn take(pool: &mut Pool, now: Timestamp, caught: Caught<'_>, batch: &mut Vec<Record>) {
+    let kept = match &caught {
+        Caught::Packet(packet) if packet.user.is_nobody() => pool.admit(now, packet.bytes.len()),
+        _ => true,
+    };
+    if kept {
+        batch.push(record(caught));
+    }
+}
+
+fn record(caught: Caught<'_>) -> Record {
+    let (user, time, payload) = match caught {
+        Caught::Packet(captured) => {
+            let packet = Packet {
+                direction: captured.packet.direction,
+                transport: captured.packet.transport,
+                local: captured.packet.local,
+                far: captured.packet.far,
+                detail: captured.detail,
+                attribution: match captured.certainty {
+                    Certainty::Proven => Attribution::Proven,
+                    Certainty::Claimed => Attribution::Claimed,
+                    Certainty::Unknown => Attribution::Unknown,
+                },
+                cut: captured.cut,
+                unsure: captured.unsure,
+                original_len: captured.original_len,
+                endpoint: captured.endpoint,
+                linked: captured.linked,
+                bytes: captured.bytes.into(),
+            };
+            (captured.user, captured.packet.time, Payload::Packet(packet))
+        }
+        Caught::Change { user, time, change } => (user, time, Payload::Change(change)),
+        Caught::Quality { user, quality } => (user, quality.time, Payload::Quality(quality)),
+        Caught::Dropped(Dropped { from, to, packets }) => {
+            let gap = Gap { from, to, packets, cause: GapCause::QueueFull };
+            (Arc::new(UserKey::default()), to, Payload::Gap(gap))
+        }
+    };
+    Record { seq: 0, time: time.max(Timestamp(0)), user, payload }
+}
