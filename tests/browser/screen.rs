@@ -51,7 +51,9 @@ impl Screen {
         ] {
             wishes.add_arg(flag).unwrap();
         }
-        wishes.set_browser_log_level(LoggingPrefsLogLevel::All).unwrap();
+        for log in ["browser", "performance"] {
+            wishes.set_logging_prefs(log, LoggingPrefsLogLevel::All).unwrap();
+        }
         let driver = runtime.block_on(WebDriver::new(chromedriver, wishes)).expect("a browser session");
         if let Some(folder) = &pictures {
             fs::create_dir_all(folder).unwrap();
@@ -175,6 +177,14 @@ impl Screen {
         let entries = self.run(self.driver().browser_log())?;
         let bad = entries.into_iter().filter(|e| !matches!(e.level.as_str(), "INFO" | "DEBUG" | "FINE"));
         Ok(bad.map(|e| e.message).collect())
+    }
+
+    /// What the browser requested since the last call, whoever asked for it.
+    pub fn requests(&self) -> Result<Vec<String>, String> {
+        let entries = self.run(self.driver().get_log("performance"))?;
+        let told = entries.iter().filter_map(|e| serde_json::from_str::<Value>(&e.message).ok());
+        let sent = told.filter(|t| t["message"]["method"] == "Network.requestWillBeSent");
+        Ok(sent.map(|t| t["message"]["params"]["request"]["url"].to_string()).collect())
     }
 
     /// How the page looks that is open: narrow, dark and wide, with a picture of each.

@@ -50,16 +50,17 @@ pub fn stickers(stage: &mut Stage) -> Result<String, String> {
 /// A phone registers; for longer than two rounds of refresh, the page neither asks nor changes.
 pub fn is_static(stage: &mut Stage) -> Result<String, String> {
     let screen = &stage.screen;
-    screen.ask("performance.clearResourceTimings(); window.mark = performance.now()", &[])?;
+    screen.requests()?;
+    screen.ask("window.mark = performance.now()", &[])?;
     screen.until("offline at first", SHOWS, &[json!(CALLER), json!("offline"), json!("")])?;
     for (user, n) in [(CALLER, 1), (CALLED, 2)] {
         register(&stage.pbx, user, stage.pbx.port(n), Over::Udp, 3600).finish()?;
     }
-    screen.until(
-        "more than two rounds went by",
-        "if (performance.getEntriesByType('resource').length) throw 'asked'; return performance.now() - window.mark > 4500",
-        &[],
-    )?;
+    screen.until("more than two rounds went by", "return performance.now() - window.mark > 4500", &[])?;
+    let asked = screen.requests()?;
+    if !asked.is_empty() {
+        return Err(format!("{} requests: {}", asked.len(), asked.join(", ")));
+    }
     screen.until("still offline", SHOWS, &[json!(CALLER), json!("offline"), json!("")])?;
     Ok("a phone registered; nothing was requested and nothing changed for 4.5 s".into())
 }
@@ -85,6 +86,7 @@ pub fn refresh(stage: &mut Stage) -> Result<String, String> {
 
 pub fn call(stage: &mut Stage) -> Result<String, String> {
     let (pbx, screen) = (&stage.pbx, &mut stage.screen);
+    screen.requests()?;
     screen.ask("window.mark = 'the same document'", &[])?;
     let called = answer(pbx, CALLED, pbx.port(2), Over::Udp, 4000, &[]);
     let calling = calls(pbx, CALLER, pbx.port(1), Over::Udp, CALLED, 6000, &[]);
@@ -112,8 +114,14 @@ pub fn call(stage: &mut Stage) -> Result<String, String> {
         "return window.mark === 'the same document' && performance.getEntriesByType('navigation').length === 1",
         &[],
     )?;
-    let asked = screen.words("return String(performance.getEntriesByType('resource').length)", &[])?;
-    Ok(format!("{CALLER} and {CALLED}: ringing 1, busy 1, free, in one document, by {asked} small requests"))
+    let asked = screen.requests()?;
+    if let Some(other) = asked.iter().find(|url| !url.contains("/wall?since=")) {
+        return Err(format!("requested: {other}"));
+    }
+    Ok(format!(
+        "{CALLER} and {CALLED}: ringing 1, busy 1, free, in one document, by {} requests for what changed",
+        asked.len()
+    ))
 }
 
 /// The icon of the caller's phone.
