@@ -126,7 +126,10 @@ typedef struct usermon_user {
   uint32_t size;
   /** 1: here (added or changed), 2: gone. When gone, only company and user are read. */
   uint32_t presence;
-  /** Id of the company; empty: the default company. */
+  /**
+   * Id of the company; empty: the only one whose files name this user, else the default one. Of a user that is
+   * gone, empty: the only company that has it.
+   */
   struct usermon_bytes company;
   /** The PBX's id of the user; an endpoint of the same name is the user's own. */
   struct usermon_bytes user;

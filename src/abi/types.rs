@@ -42,7 +42,8 @@ pub struct User {
     pub size: u32,
     /// 1: here (added or changed), 2: gone. When gone, only company and user are read.
     pub presence: u32,
-    /// Id of the company; empty: the default company.
+    /// Id of the company; empty: the only one whose files name this user, else the default one. Of a user that is
+    /// gone, empty: the only company that has it.
     pub company: Bytes,
     /// The PBX's id of the user; an endpoint of the same name is the user's own.
     pub user: Bytes,

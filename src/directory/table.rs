@@ -81,7 +81,14 @@ impl Tables {
             Event::Terminal(terminal) => (&terminal.company, &terminal.user),
             Event::Registration(_) | Event::Call(_) | Event::Quality(_) => return false,
         };
-        let key = UserKey { company: company.clone(), user: user.clone() };
+        let mut key = UserKey { company: company.clone(), user: user.clone() };
+        if is_gone(event) && company.is_empty() && !self.host.contains_key(&key) {
+            // a host that forgot whose user it was
+            let told = UserKey { company: self.company_of_endpoint(user).clone(), user: user.clone() };
+            if self.host.contains_key(&told) {
+                key = told;
+            }
+        }
         let (key, before) = match self.host.remove_entry(&key) {
             Some((key, told)) => (key, told),
             None => (Arc::new(key), Arc::default()),
@@ -244,6 +251,10 @@ impl Tables {
             merged.shown.into_iter().find(|shown| shown.guest == guest && *shown.told == *terminal)?;
         Some((target, shown.id))
     }
+}
+
+fn is_gone(event: &Event) -> bool {
+    matches!(event, Event::User(user) if user.presence == Presence::Gone)
 }
 
 impl Place {

@@ -309,3 +309,17 @@ fn readers_and_reloads_at_once_see_whole_directories() {
     });
     assert_eq!(directory.users(None).len(), 502, "no event was lost in a reload");
 }
+
+#[test]
+fn a_host_that_forgot_a_users_company_can_still_say_that_the_user_is_gone() {
+    let directory = directory("[[company]]\nid = \"acme\"\n[[company]]\nid = \"beta\"\n");
+    directory.apply(&Event::User(told("acme", "501")));
+    assert!(directory.apply(&gone("", "501")));
+    assert!(directory.user(&UserKey::new("acme", "501")).is_none());
+
+    directory.apply(&Event::User(told("acme", "502")));
+    directory.apply(&Event::User(told("beta", "502")));
+    assert!(!directory.apply(&gone("", "502")), "of two companies neither is guessed");
+    user(&directory, "acme", "502");
+    user(&directory, "beta", "502");
+}
