@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::capture::Dropped;
 use crate::capture::attribute::Certainty;
-use crate::capture::drain::{Caught, Drain};
+use crate::capture::drain::{Captured, Caught, Drain};
 use crate::capture::pool::Pool;
 use crate::clock::Timestamp;
 use crate::config::CaptureConfig;
@@ -15,7 +15,7 @@ use crate::error::Result;
 use crate::event::UserKey;
 use crate::module::Core;
 use crate::module::thread::{Faults, TICK, Worker};
-use crate::store::record::{Attribution, Gap, GapCause, Packet, Payload, Record};
+use crate::store::record::{Attribution, Gap, GapCause, PacketParts, Payload, Record};
 
 /// How long the drain rests when the queue is empty: polling, because waking it would cost the PBX's thread.
 const REST: Duration = Duration::from_millis(5);
@@ -30,14 +30,14 @@ pub(super) fn start(core: &Arc<Core>, config: &CaptureConfig) -> Result<Worker> 
     Worker::spawn("usermon-drain", move || {
         let mut drain =
             Drain::new(Arc::clone(&core.tap), Arc::clone(&core.attributor), Arc::clone(&core.settings));
-        let mut batch = Vec::new();
+        let mut owed = 0;
         let mut faults = Faults::default();
         let mut flushed = Instant::now();
         let mut ticked = Instant::now();
         while !core.stop.load(Ordering::Acquire) {
             faults.guarded("the owners of endpoints", || core.assign());
             let now = core.clock.now();
-            let taken = round(&core, &mut pool, &mut batch, &mut faults, |sink| drain.round(now, sink));
+            let taken = round(&core, &mut pool, &mut owed, &mut faults, |sink| drain.round(now, sink));
             if ticked.elapsed() >= TICK {
                 ticked = Instant::now();
                 faults.guarded("expiry", || core.note(core.state.expire(core.clock.now())));
@@ -52,7 +52,7 @@ pub(super) fn start(core: &Arc<Core>, config: &CaptureConfig) -> Result<Worker> 
         }
         for _ in 0..LAST_TRIES {
             let now = core.clock.now();
-            if round(&core, &mut pool, &mut batch, &mut faults, |sink| drain.finish(now, sink)).is_some() {
+            if round(&core, &mut pool, &mut owed, &mut faults, |sink| drain.finish(now, sink)).is_some() {
                 break;
             }
         }
@@ -61,38 +61,30 @@ pub(super) fn start(core: &Arc<Core>, config: &CaptureConfig) -> Result<Worker> 
     })
 }
 
-/// What `work` catches goes into the store. A panic loses the packet at which it came, or all that the store was
-/// given; both become a gap, with this round or the next.
+/// What `work` catches goes into the store. A panic loses the packet at which it came; `owed` counts what no gap tells of
+/// yet.
 fn round(
     core: &Core,
     pool: &mut Pool,
-    batch: &mut Vec<Record>,
+    owed: &mut u64,
     faults: &mut Faults,
     work: impl FnOnce(&mut dyn FnMut(Caught<'_>)) -> usize,
 ) -> Option<usize> {
     let now = core.clock.now();
     let mut sink = |caught: Caught<'_>| {
         fault(core, &caught);
-        take(pool, now, caught, batch);
+        keep(core, pool, now, caught);
     };
     let taken = faults.guarded("the capture", || work(&mut sink));
-    if taken.is_none() {
-        batch.push(lost(core.clock.now(), 1));
-    }
     core.unattributed_dropped.store(pool.dropped(), Ordering::Relaxed);
-    let kept = faults.guarded("the store", || append(core, batch));
-    if kept.is_none() {
-        let packets = batch.iter().filter(|record| matches!(record.payload, Payload::Packet(_))).count();
-        batch.clear();
-        batch.push(lost(core.clock.now(), u64::try_from(packets).unwrap_or(u64::MAX)));
+    *owed += u64::from(taken.is_none());
+    if *owed > 0 {
+        let gap = Gap { from: now, to: now, packets: *owed, cause: GapCause::Fault };
+        if faults.guarded("the store", || append(core, Arc::default(), now, Payload::Gap(gap))).is_some() {
+            *owed = 0;
+        }
     }
     taken
-}
-
-/// A gap for everybody.
-fn lost(now: Timestamp, packets: u64) -> Record {
-    let gap = Gap { from: now, to: now, packets, cause: GapCause::Fault };
-    Record { seq: 0, time: now, user: Arc::default(), payload: Payload::Gap(gap) }
 }
 
 /// Panics in a debug build at a packet that begins with `PANIC`, if the host's own name asks for it, so that a test can
@@ -112,54 +104,46 @@ fn fault(core: &Core, caught: &Caught<'_>) {
 #[cfg(not(debug_assertions))]
 fn fault(_: &Core, _: &Caught<'_>) {}
 
-/// The store counts and reports its own failures: an alarm on the page and a gap in the ring.
-fn append(core: &Core, batch: &mut Vec<Record>) {
-    if !batch.is_empty() {
-        drop(core.store.append(batch));
-        batch.clear();
-    }
-}
-
-/// Puts it to the batch, unless it is nobody's and over the bound.
-fn take(pool: &mut Pool, now: Timestamp, caught: Caught<'_>, batch: &mut Vec<Record>) {
-    let kept = match &caught {
-        Caught::Packet(packet) if packet.user.is_nobody() => pool.admit(now, packet.bytes.len()),
-        _ => true,
-    };
-    if kept {
-        batch.push(record(caught));
-    }
-}
-
-fn record(caught: Caught<'_>) -> Record {
-    let (user, time, payload) = match caught {
-        Caught::Packet(captured) => {
-            let packet = Packet {
-                direction: captured.packet.direction,
-                transport: captured.packet.transport,
-                local: captured.packet.local,
-                far: captured.packet.far,
-                detail: captured.detail,
-                attribution: match captured.certainty {
-                    Certainty::Proven => Attribution::Proven,
-                    Certainty::Claimed => Attribution::Claimed,
-                    Certainty::Unknown => Attribution::Unknown,
-                },
-                cut: captured.cut,
-                unsure: captured.unsure,
-                original_len: captured.original_len,
-                endpoint: captured.endpoint,
-                linked: captured.linked,
-                bytes: captured.bytes.into(),
-            };
-            (captured.user, captured.packet.time, Payload::Packet(packet))
+/// Gives it to the store, unless it is nobody's and over the bound. The store counts and reports its own failures: an
+/// alarm on the page and a gap in the ring.
+fn keep(core: &Core, pool: &mut Pool, now: Timestamp, caught: Caught<'_>) {
+    match caught {
+        Caught::Packet(packet) => {
+            if !packet.user.is_nobody() || pool.admit(now, packet.bytes.len()) {
+                let time = packet.packet.time.max(Timestamp(0));
+                drop(core.store.append_packet(time, &packet.user, parts(&packet)));
+            }
         }
-        Caught::Change { user, time, change } => (user, time, Payload::Change(change)),
-        Caught::Quality { user, quality } => (user, quality.time, Payload::Quality(quality)),
+        Caught::Change { user, time, change } => append(core, user, time, Payload::Change(change)),
+        Caught::Quality { user, quality } => append(core, user, quality.time, Payload::Quality(quality)),
         Caught::Dropped(Dropped { from, to, packets }) => {
             let gap = Gap { from, to, packets, cause: GapCause::QueueFull };
-            (Arc::new(UserKey::default()), to, Payload::Gap(gap))
+            append(core, Arc::default(), to, Payload::Gap(gap));
         }
-    };
-    Record { seq: 0, time: time.max(Timestamp(0)), user, payload }
+    }
+}
+
+fn append(core: &Core, user: Arc<UserKey>, time: Timestamp, payload: Payload) {
+    drop(core.store.append(&mut [Record { seq: 0, time: time.max(Timestamp(0)), user, payload }]));
+}
+
+fn parts<'a>(captured: &'a Captured<'_>) -> PacketParts<'a> {
+    PacketParts {
+        direction: captured.packet.direction,
+        transport: captured.packet.transport,
+        local: captured.packet.local,
+        far: captured.packet.far,
+        detail: captured.detail,
+        attribution: match captured.certainty {
+            Certainty::Proven => Attribution::Proven,
+            Certainty::Claimed => Attribution::Claimed,
+            Certainty::Unknown => Attribution::Unknown,
+        },
+        cut: captured.cut,
+        unsure: captured.unsure,
+        original_len: captured.original_len,
+        endpoint: &captured.endpoint,
+        linked: &captured.linked,
+        bytes: captured.bytes,
+    }
 }
