@@ -167,13 +167,6 @@ impl Settings {
         })
     }
 
-    /// The longest retention of any company: what is older than this nobody keeps.
-    pub fn max_retention(&self) -> Duration {
-        let table = self.table.read();
-        let set = table.stored.companies.values().filter_map(|set| set.retention_seconds);
-        set.map(Duration::from_secs).fold(table.retention, Duration::max)
-    }
-
     /// All administrators: those of usermon.toml first. One of settings.json with the name of one of usermon.toml
     /// is not listed.
     pub fn administrators(&self) -> Vec<Administrator> {
