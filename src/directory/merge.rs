@@ -108,7 +108,7 @@ fn terminals(entry: Option<&UserEntry>, guests: &[(&UserKey, &Told)]) -> (Vec<Te
         let by_default = matches!(declared.kind, Kind::Sip | Kind::Dect | Kind::Gui);
         let first = entry.and_then(|entry| entry.endpoints.first()).filter(|_| by_default);
         out.push(Terminal {
-            id: free(word(declared.kind), &out),
+            id: free(declared.kind.word(), &out),
             kind: Some(declared.kind),
             description: declared.description.clone(),
             endpoint: declared.endpoint.as_ref().or(first).cloned(),
@@ -165,16 +165,6 @@ fn fits(declared: &Terminal, told: &event::Terminal) -> bool {
         } else {
             same == Some(true)
         }
-}
-
-fn word(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Gui => "gui",
-        Kind::Mobile => "mobile",
-        Kind::Usb => "usb",
-        Kind::Sip => "sip",
-        Kind::Dect => "dect",
-    }
 }
 
 /// `wanted`, or `wanted-2` and so on where a terminal has that id already.

@@ -19,6 +19,19 @@ pub enum Kind {
     Dect,
 }
 
+impl Kind {
+    /// The word that pages, config and documents use.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Gui => "gui",
+            Self::Mobile => "mobile",
+            Self::Usb => "usb",
+            Self::Sip => "sip",
+            Self::Dect => "dect",
+        }
+    }
+}
+
 /// Transport of a SIP message (RFC 3261 section 18, RFC 7118 for WebSocket).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

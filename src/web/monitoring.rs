@@ -226,17 +226,6 @@ pub fn call_line(call: &CallView) -> Markup {
     }
 }
 
-/// The name of an icon.
-pub const fn symbol(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Gui => "gui",
-        Kind::Mobile => "mobile",
-        Kind::Usb => "usb",
-        Kind::Sip => "sip",
-        Kind::Dect => "dect",
-    }
-}
-
 /// A kind in words.
 pub const fn kind_words(kind: Kind) -> &'static str {
     match kind {
@@ -272,10 +261,10 @@ fn terminal_icon(base: &str, terminal: &TerminalView, at: Timestamp) -> Markup {
         div.p {
             @if terminal.has_page {
                 a class=(class) href={ (base) "/t/" (segment(&terminal.id)) } aria-label=(label) {
-                    (icon(symbol(terminal.kind)))
+                    (icon(terminal.kind.word()))
                 }
             } @else {
-                span class=(class) tabindex="0" role="img" aria-label=(label) { (icon(symbol(terminal.kind))) }
+                span class=(class) tabindex="0" role="img" aria-label=(label) { (icon(terminal.kind.word())) }
             }
             div.d role="tooltip" { (detail(terminal, at)) }
         }
@@ -310,7 +299,7 @@ fn more(base: &str, rest: &[TerminalView]) -> Markup {
             div.d role="tooltip" {
                 @for terminal in rest {
                     p.t {
-                        (icon(symbol(terminal.kind)))
+                        (icon(terminal.kind.word()))
                         @if terminal.has_page {
                             a href={ (base) "/t/" (segment(&terminal.id)) } { (kind_words(terminal.kind)) }
                         } @else { b { (kind_words(terminal.kind)) } }

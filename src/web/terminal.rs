@@ -9,7 +9,7 @@ use crate::event::{FailureCause, Transport};
 use crate::query::terminal::{ContactView, FailureView, TerminalPage};
 use crate::web::auth::{Site, Whom, aside, param};
 use crate::web::fault::Fault;
-use crate::web::monitoring::{call_line, kind_words, online_words, symbol};
+use crate::web::monitoring::{call_line, kind_words, online_words};
 use crate::web::text::{At, Line, Marked, Shape, milliseconds, plain, until};
 use crate::web::view::{Frame, Section, icon};
 
@@ -39,7 +39,7 @@ pub fn page(frame: &Frame, data: &TerminalPage) -> Markup {
             (Line(&user.name)) " " (Line(&user.surname)) " " (Line(&user.extension)) " › terminal"
         }
         div.head {
-            span.big data-on=(terminal.online) { (icon(symbol(terminal.kind))) }
+            span.big data-on=(terminal.online) { (icon(terminal.kind.word())) }
             div {
                 h1 { (Line(&title)) " " small { "of " (Line(&user.name)) " " (Line(&user.surname)) } }
                 p.taken {
