@@ -195,3 +195,9 @@ proptest! {
         run(steps)?;
     }
 }
+
+#[test]
+fn a_ring_that_retention_emptied_before_a_kill_gives_no_number_twice() {
+    let one = || Step::Append(vec![(0, 0, 0)]);
+    run(vec![one(), one(), Step::Seal, Step::Pass(61), Step::Maintain, Step::Kill, one()]).unwrap();
+}

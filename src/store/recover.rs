@@ -20,6 +20,9 @@ use super::{Options, Rules, Store, Trouble};
 use crate::clock::{Clock, Timestamp};
 use crate::error::Result;
 
+/// More records than a journal ever holds; as a power of two low enough that seqs stay below 2^53 for JSON.
+const SEQS_PER_FILE: u64 = 1 << 26;
+
 /// What the folder held.
 #[derive(Debug, Default)]
 struct Found {
@@ -65,7 +68,9 @@ pub(super) fn open(dir: &Path, options: Options, clock: Clock) -> Result<Store> 
     }
     let sealed = found.segments.iter().map(|segment| segment.facts.seqs.1);
     let recovered = found.tiers.iter().filter_map(|tier| tier.seqs).map(|(_, last)| last);
-    let next_seq = sealed.chain(recovered).max().unwrap_or(0).saturating_add(1);
+    let known = sealed.chain(recovered).max().unwrap_or(0);
+    // retention may have removed the newest records, a kill the memory of them: file numbers only grow
+    let next_seq = known.max(next.saturating_sub(1).saturating_mul(SEQS_PER_FILE)).saturating_add(1);
     let mut front = Front {
         tier: Tier::new(next, stamp.stretch(), Vec::new()),
         journal: Arc::new(journal),
