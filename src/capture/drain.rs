@@ -10,7 +10,8 @@ use std::time::Duration;
 use super::attribute::{Attributed, Attributor, Certainty};
 use super::message::scan;
 use super::redact::redact_head;
-use super::{Dropped, Item, Owned, Tap};
+use super::outlet::{Item, News};
+use super::{Dropped, Owned, Tap};
 use crate::clock::Timestamp;
 use crate::event::{Change, DumpDetail, Quality, UserKey};
 use crate::settings::Settings;
@@ -125,14 +126,8 @@ impl Drain {
             taken += 1;
             match item {
                 Item::Packet(packet) => self.packet(packet, now, sink),
-                Item::Change(change) => {
-                    let (user, time, change) = *change;
-                    sink(Caught::Change { user, time, change });
-                }
-                Item::Quality(quality) => {
-                    let (user, quality) = *quality;
-                    sink(Caught::Quality { user, quality });
-                }
+                Item::News(News::Change(user, time, change)) => sink(Caught::Change { user, time, change }),
+                Item::News(News::Quality(user, quality)) => sink(Caught::Quality { user, quality }),
             }
         }
         taken
