@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use super::attribute::{Attributed, Attributor, Certainty};
 use super::message::scan;
-use super::redact::redact_head;
 use super::outlet::{Item, News};
+use super::redact::redact_head;
 use super::{Dropped, Owned, Tap};
 use crate::clock::Timestamp;
 use crate::event::{Change, DumpDetail, Quality, UserKey};
