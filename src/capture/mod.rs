@@ -5,20 +5,26 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crossbeam_queue::ArrayQueue;
 
 use crate::clock::{Clock, Timestamp};
 use crate::event::{Change, Direction, PacketRef, Quality, Transport, UserKey};
+use loud::{Drops, Slots};
 
 pub mod attribute;
 pub mod drain;
+pub mod gate;
 mod line;
+mod loud;
 pub mod message;
 pub mod pool;
+pub mod pressure;
 mod proof;
 pub mod redact;
+pub mod share;
+mod stretch;
 
 pub use attribute::{Attributed, Attributor, Certainty};
 pub use drain::{Captured, Caught, Drain};
@@ -161,19 +167,8 @@ pub struct Tap {
     load: Apart<AtomicU64>,
     taken: Apart<AtomicU64>,
     drops: Apart<Drops>,
-}
-
-#[derive(Debug)]
-struct Drops {
-    packets: AtomicU64,
-    first: AtomicI64,
-    last: AtomicI64,
-}
-
-impl Default for Drops {
-    fn default() -> Self {
-        Self { packets: AtomicU64::new(0), first: AtomicI64::new(i64::MAX), last: AtomicI64::new(i64::MIN) }
-    }
+    /// The loudest addresses, refused while the queue is crowded.
+    loud: Slots,
 }
 
 impl Tap {
@@ -190,6 +185,7 @@ impl Tap {
             load: Apart::default(),
             taken: Apart::default(),
             drops: Apart::default(),
+            loud: Slots::default(),
         }
     }
 
@@ -199,36 +195,45 @@ impl Tap {
         if packet.time == Timestamp::default() {
             packet.time = self.clock.now();
         }
-        let Some(weight) = self.admit(&packet) else {
-            self.count_drop(packet.time);
-            return false;
-        };
+        let Some(weight) = self.admit(&packet) else { return false };
         if self.queue.push(Item::Packet(Owned::copy(&packet))).is_err() {
             self.load.0.fetch_sub(weight, Ordering::Relaxed);
-            self.count_drop(packet.time);
+            self.drops.0.count(packet.time);
             return false;
         }
         true
     }
 
-    /// Books a packet's place and bytes; `None` if there is no room.
+    /// Books a packet's place and bytes; `None` if there is no room for it, and it was counted.
     fn admit(&self, packet: &PacketRef<'_>) -> Option<u64> {
         let (data, company, endpoint) = kept(packet);
         let weight = weight(data.len() + company.len() + endpoint.len());
         let before = self.load.0.fetch_add(weight, Ordering::Relaxed);
         let after = before.wrapping_add(weight);
-        if after >> BYTE_BITS > self.max_packets || after & BYTE_MASK > self.max_bytes {
+        let is_crowded =
+            after >> BYTE_BITS > crowd(self.max_packets) || after & BYTE_MASK > crowd(self.max_bytes);
+        if is_crowded && self.refuses(packet, after) {
             self.load.0.fetch_sub(weight, Ordering::Relaxed);
             return None;
         }
         Some(weight)
     }
 
+    /// Whether the queue is full, or crowded and this is one of the loudest addresses; then the packet is counted.
+    #[cold]
+    fn refuses(&self, packet: &PacketRef<'_>, after: u64) -> bool {
+        if after >> BYTE_BITS > self.max_packets || after & BYTE_MASK > self.max_bytes {
+            self.drops.0.count(packet.time);
+            return true;
+        }
+        self.loud.refuses(&packet.far, packet.time)
+    }
+
     /// Queues a change of a user, behind the packets that came before it. False: dropped and counted.
     pub fn note(&self, user: Arc<UserKey>, time: Timestamp, change: Change) -> bool {
         let queued = self.queue.push(Item::Change(Box::new((user, time, change)))).is_ok();
         if !queued {
-            self.count_drop(time);
+            self.drops.0.count(time);
         }
         queued
     }
@@ -238,17 +243,9 @@ impl Tap {
         let time = quality.time;
         let queued = self.queue.push(Item::Quality(Box::new((user, quality)))).is_ok();
         if !queued {
-            self.count_drop(time);
+            self.drops.0.count(time);
         }
         queued
-    }
-
-    fn count_drop(&self, time: Timestamp) {
-        let drops = &self.drops.0;
-        drops.first.fetch_min(time.micros(), Ordering::Relaxed);
-        drops.last.fetch_max(time.micros(), Ordering::Relaxed);
-        // after the times, so that whoever sees the count sees them
-        drops.packets.fetch_add(1, Ordering::Release);
     }
 
     /// The oldest item. Only the drain thread.
@@ -261,20 +258,18 @@ impl Tap {
         Some(item)
     }
 
-    /// What was dropped since `reported` drops; `None` if nothing was. The count is exact; a time that another
-    /// thread is just writing counts for the next report. Only the drain thread.
+    /// What was dropped since `reported` drops, but for that of the loudest addresses; as [`Drops::since`]. Only the
+    /// drain thread.
     pub(crate) fn dropped_since(&self, reported: u64) -> Option<Dropped> {
-        let drops = &self.drops.0;
-        let packets = drops.packets.load(Ordering::Acquire).checked_sub(reported).filter(|&n| n > 0)?;
-        let first = drops.first.swap(i64::MAX, Ordering::Relaxed);
-        let last = drops.last.swap(i64::MIN, Ordering::Relaxed);
-        let (from, to) = if first <= last {
-            (Timestamp(first), Timestamp(last))
-        } else {
-            // both times went into the report before
-            (self.clock.now(), self.clock.now())
-        };
-        Some(Dropped { from, to, packets })
+        self.drops.0.since(reported, &self.clock)
+    }
+
+    /// How full the queue is, per mille.
+    pub(crate) fn pressure(&self) -> u32 {
+        let load = self.load.0.load(Ordering::Relaxed);
+        let part =
+            |of: u64, whole: u64| u32::try_from(of.saturating_mul(1_000) / whole.max(1)).unwrap_or(1_000);
+        part(load >> BYTE_BITS, self.max_packets).max(part(load & BYTE_MASK, self.max_bytes)).min(1_000)
     }
 
     /// The figures now; they may be a few packets apart from each other while threads push.
@@ -283,11 +278,16 @@ impl Tap {
         let queued = load >> BYTE_BITS;
         Counters {
             pushed: self.taken.0.load(Ordering::Relaxed) + queued,
-            dropped: self.drops.0.packets.load(Ordering::Relaxed),
+            dropped: self.drops.0.total() + self.loud.dropped(),
             bytes: load & BYTE_MASK,
             queued,
         }
     }
+}
+
+/// Beyond how much of a whole the queue is crowded.
+const fn crowd(whole: u64) -> u64 {
+    whole / 8 * 5
 }
 
 /// One packet of this many bytes in the load word.
