@@ -11,6 +11,8 @@ pub(super) struct Logical {
     pub(super) end: usize,
     /// Where the next line begins.
     pub(super) next: usize,
+    /// It has continuation lines.
+    pub(super) folded: bool,
     /// Where the line after the first white continuation line begins. Strict readers go on there, lenient ones
     /// take the white line for the end of the head.
     pub(super) hollow: Option<usize>,
@@ -36,20 +38,6 @@ pub(super) fn physical(data: &[u8], from: usize) -> (usize, usize) {
             (end, end + 1 + usize::from(crlf))
         }
     }
-}
-
-/// The line at `from` with its continuation lines. An empty line has none.
-pub(super) fn logical(data: &[u8], from: usize) -> Logical {
-    let (mut end, mut next) = physical(data, from);
-    let mut hollow = None;
-    while end > from && is_blank(byte(data, next)) {
-        let (text, after) = physical(data, next);
-        if hollow.is_none() && slice(data, next, text).iter().all(|&b| is_blank(b)) {
-            hollow = Some(after);
-        }
-        (end, next) = (text, after);
-    }
-    Logical { end, next, hollow }
 }
 
 /// Where the message begins: after the empty lines that a stream may carry before it (RFC 3261 section 7.5).

@@ -15,6 +15,7 @@ use crate::event::{Change, Direction, PacketRef, Quality, Transport, UserKey};
 pub mod attribute;
 pub mod drain;
 mod line;
+mod marks;
 pub mod message;
 pub mod pool;
 mod proof;

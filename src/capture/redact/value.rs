@@ -15,6 +15,14 @@ const SECRET: [&[u8]; 5] = [b"response", b"auts", b"rspauth", b"pn-prid", b"pn-t
 /// Headers whose values are filled where a URI carries them.
 const CARRIED: [&[u8]; 3] = [b"authorization", b"user-to-user", b"body"];
 
+/// Whether the `=` at `equals` may be one behind the name of a secret, as far as the two bytes before it tell. Escapes
+/// are not looked at.
+pub(super) fn may_be_secret(data: &[u8], equals: usize) -> bool {
+    let Some(&[before, last]) = equals.checked_sub(2).and_then(|at| data.get(at..equals)) else { return true };
+    let end = [before | 0x20, last | 0x20];
+    last <= b' ' || SECRET.iter().chain(&CARRIED).any(|name| name.ends_with(&end))
+}
+
 /// Applies the rules to the line `from..to`, which is the start line if `first`.
 pub(super) fn sweep(ink: &mut Ink<'_>, from: usize, to: usize, first: bool) {
     let data = ink.data;

@@ -7,8 +7,10 @@ use std::ops::Range;
 
 use super::body::{self, Class};
 use super::ink::Ink;
+use super::sieve;
 use super::value;
-use crate::capture::line::{Logical, is_blank, logical, message_start, physical, slice};
+use crate::capture::line::{Logical, is_blank, message_start, physical, slice};
+use crate::capture::marks::Marks;
 
 /// How deep multiparts may nest before the rest is filled.
 const DEPTH: usize = 8;
@@ -26,6 +28,8 @@ pub(super) struct Walked {
 /// One walk.
 pub(super) struct Walk<'a, 'b> {
     pub(super) ink: &'a mut Ink<'b>,
+    /// Of what the ink reads.
+    marks: &'a Marks,
     /// Class of the body we are in.
     class: Class,
     /// Class of the body that the head we are in announces; only ever made stricter.
@@ -41,10 +45,11 @@ pub(super) struct Walk<'a, 'b> {
 }
 
 impl<'a, 'b> Walk<'a, 'b> {
-    /// A walk over a whole message, or one whose end is missing (`torn`).
-    pub(super) fn over(ink: &'a mut Ink<'b>, torn: bool) -> Self {
+    /// A walk over a whole message, or one whose end is missing (`torn`), with its marks.
+    pub(super) fn over(ink: &'a mut Ink<'b>, marks: &'a Marks, torn: bool) -> Self {
         Self {
             ink,
+            marks,
             class: Class::Plain,
             pending: Class::Plain,
             boundaries: Vec::new(),
@@ -76,7 +81,7 @@ impl<'a, 'b> Walk<'a, 'b> {
                 at = next;
                 continue;
             }
-            let line = logical(data, at);
+            let line = self.marks.logical(data, at);
             if line.end == at {
                 self.empty_line(line.next);
                 at = line.next;
@@ -86,7 +91,10 @@ impl<'a, 'b> Walk<'a, 'b> {
                 self.ink.fill(at, line.end);
                 break;
             }
-            self.line(at, line, at == start);
+            if !self.passes(at, &line, at == start) {
+                self.line(at, line, at == start);
+            }
+            self.note_codec(at);
             match line.hollow {
                 Some(text) if self.pending.fills() => {
                     self.empty_line(text);
@@ -156,6 +164,13 @@ impl<'a, 'b> Walk<'a, 'b> {
         data.len()
     }
 
+    /// Whether no rule applies to the line.
+    fn passes(&self, from: usize, line: &Logical, first: bool) -> bool {
+        let data = self.ink.data;
+        let plain = sieve::Line { data, from, to: line.end, first };
+        !self.class.fills() && !line.folded && plain.is_harmless(self.marks)
+    }
+
     fn line(&mut self, at: usize, line: Logical, first: bool) {
         if self.class == Class::Signal {
             body::signal(self.ink, at, line.end);
@@ -180,9 +195,14 @@ impl<'a, 'b> Walk<'a, 'b> {
             from = next;
         }
         value::sweep(self.ink, at, line.end, first);
+    }
+
+    /// Notes the line if `headers` keeps it.
+    fn note_codec(&mut self, at: usize) {
         if self.class == Class::Sdp
             && let Some(codecs) = &mut self.codecs
         {
+            let data = self.ink.data;
             let (end, next) = physical(data, at);
             if body::is_codec_line(slice(data, at, end)) {
                 codecs.push(at..next);
