@@ -11,10 +11,10 @@ pub(super) struct Logical {
     pub(super) end: usize,
     /// Where the next line begins.
     pub(super) next: usize,
-    /// It has continuation lines.
-    pub(super) folded: bool,
-    /// Where the line after the first white continuation line begins. Strict readers go on there, lenient ones
-    /// take the white line for the end of the head.
+    /// The number of that next line.
+    pub(super) after: usize,
+    /// The number of the line after the first white continuation line. Strict readers go on there, lenient ones take
+    /// the white line for the end of the head.
     pub(super) hollow: Option<usize>,
 }
 
@@ -55,10 +55,23 @@ pub(super) const fn is_white(b: u8) -> bool {
     matches!(b, b' ' | b'\t' | b'\r' | b'\n')
 }
 
+/// Which bytes are those of a token.
+static TOKEN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut rest: &mut [bool] = &mut table;
+    let mut b = 0_u8;
+    while let Some((slot, more)) = rest.split_first_mut() {
+        *slot = b.is_ascii_alphanumeric()
+            || matches!(b, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~');
+        b = b.wrapping_add(1);
+        rest = more;
+    }
+    table
+};
+
 /// A byte of a token (RFC 3261 section 25.1).
-pub(super) const fn is_token(b: u8) -> bool {
-    b.is_ascii_alphanumeric()
-        || matches!(b, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~')
+pub(super) fn is_token(b: u8) -> bool {
+    TOKEN.get(usize::from(b)).copied().unwrap_or(false)
 }
 
 /// Without the white space at both ends.

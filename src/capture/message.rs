@@ -3,8 +3,10 @@
 //! there, or not readable, stays empty. Compact names, any letter case, folded lines, bare LF and bare CR are read
 //! as the tolerant stacks read them. It must never be taken for a validating parser.
 
-use super::line::{byte, is_token, is_white, message_start, slice, trim};
-use super::marks::{Marks, offset};
+use memchr::memchr;
+
+use super::line::{byte, is_token, is_white, slice, trim};
+use super::marks::Marks;
 use crate::event::Direction;
 
 /// What the scan found; every slice lies within the message. Of repeated headers the first counts.
@@ -76,22 +78,25 @@ pub fn scan(data: &[u8]) -> Scan<'_> {
 
 /// As [`scan`], with the marks of `data`.
 pub(super) fn scan_marked<'a>(data: &'a [u8], marks: &Marks) -> Scan<'a> {
-    let mut scan = Scan::default();
-    let start = message_start(data);
-    let (end, mut at) = marks.physical(data, start);
-    scan.start_line = trim(slice(data, start, end));
-    start_line(&mut scan);
-    scan.body = data.len();
-    while at < data.len() {
-        let line = marks.logical(data, at);
-        if line.end == at {
+    let mut scan = Scan { body: data.len(), ..Scan::default() };
+    let mut at = marks.first();
+    if let Some(first) = marks.line(at) {
+        scan.start_line = trim(slice(data, first.start, first.end));
+        start_line(&mut scan);
+        at += 1;
+    }
+    while let (Some(line), Some(whole)) = (marks.line(at), marks.logical(data, at)) {
+        if line.end == line.start {
             scan.body = line.next;
             break;
         }
-        if matches!(byte(data, at) | 0x20, b'c' | b'f' | b'i' | b'l' | b't' | b'v') {
-            header(&mut scan, slice(data, at, line.end), marks.window(at, |b| b.colons));
+        if matches!(byte(data, line.start) | 0x20, b'c' | b'f' | b'i' | b'l' | b't' | b'v') {
+            // a folded line may have it later
+            let later = || memchr(b':', slice(data, line.end, whole.end)).map_or(whole.end, |n| line.end + n);
+            let colon = if line.colon < line.end { line.colon } else { later() };
+            header(&mut scan, slice(data, line.start, colon), slice(data, colon + 1, whole.end));
         }
-        at = line.next;
+        at = whole.after;
     }
     scan
 }
@@ -116,14 +121,9 @@ fn is_version(word: &[u8]) -> bool {
     word.get(..4).is_some_and(|w| w.eq_ignore_ascii_case(b"SIP/"))
 }
 
-/// Takes what the scan wants of a header line; `colons` are the marks of its first 64 bytes.
-fn header<'a>(scan: &mut Scan<'a>, line: &'a [u8], colons: u64) {
-    let colon = offset(colons);
-    if colons == 0 || colon >= line.len() {
-        return;
-    }
-    let name = trim(slice(line, 0, colon));
-    let value = trim(slice(line, colon + 1, line.len()));
+/// Takes what the scan wants of a header line.
+fn header<'a>(scan: &mut Scan<'a>, name: &[u8], value: &'a [u8]) {
+    let (name, value) = (trim(name), trim(value));
     let is = |long: &[u8]| name.eq_ignore_ascii_case(long);
     match (name.len(), byte(name, 0) | 0x20) {
         (1, b'v') => via(scan, value),

@@ -12,6 +12,7 @@ mod value;
 mod walk;
 
 use self::ink::Ink;
+pub(super) use self::value::may_be_secret;
 use self::walk::Walk;
 use super::line::{byte, message_start, physical, slice};
 use super::marks::Marks;
@@ -82,7 +83,7 @@ pub(super) fn redact_scanned(
             let unsure = Walk::over(&mut Ink::new(&whole, out), &Marks::of(&whole), false).run().unsure;
             // continuation lines were there for the rules only
             let end = physical(data, start).0;
-            out.drain(end - start..marks.logical(data, start).end - start);
+            out.drain(end - start..folded_end(data, marks) - start);
             Redacted { cut: true, unsure }
         }
         DumpDetail::Headers => {
@@ -105,12 +106,17 @@ pub(super) fn redact_scanned(
     }
 }
 
+/// Where the start line ends with its continuation lines.
+fn folded_end(data: &[u8], marks: &Marks) -> usize {
+    marks.logical(data, marks.first()).map_or(data.len(), |whole| whole.end)
+}
+
 /// The small message of `summary`, not yet blacked out.
 fn summary(data: &[u8], marks: &Marks, scan: &Scan<'_>) -> Vec<u8> {
     let start = message_start(data);
     let mut whole = Vec::with_capacity(256);
     // the whole folded line: a password may go on behind the fold
-    text(&mut whole, slice(data, start, marks.logical(data, start).end));
+    text(&mut whole, slice(data, start, folded_end(data, marks)));
     whole.extend_from_slice(b"\r\n");
     for (name, user, host) in
         [(&b"From"[..], scan.from_user, scan.from_host), (&b"To"[..], scan.to_user, scan.to_host)]
