@@ -14,6 +14,7 @@ pub mod drain;
 pub mod gate;
 mod line;
 mod loud;
+mod marks;
 pub mod message;
 mod outlet;
 pub mod pool;
