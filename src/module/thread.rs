@@ -55,6 +55,7 @@ pub(super) fn seal(core: &Arc<Core>) -> Result<Worker> {
             std::thread::sleep(Duration::from_millis(50));
             if last.elapsed() >= TICK || core.store.is_seal_due() {
                 last = Instant::now();
+                core.store.limit(core.settings.limits());
                 let retention = |company: &str| core.settings.retention(company);
                 faults.guarded("the seal", || drop(core.store.maintain(&retention)));
             }

@@ -17,7 +17,7 @@ use super::output::{Failed, Output};
 use super::record::{Content, Gap, GapCause, Row, kind};
 use super::run::Unpacker;
 use super::segment::{Index, Segment};
-use super::sieve::Sieve;
+use super::sieve::{Cut, Sieve};
 use super::tier::place_of;
 use super::wire::{EVERYBODY, put_bytes, salt};
 use crate::clock::Timestamp;
@@ -31,7 +31,7 @@ pub(super) struct Rewrite {
     sources: Vec<Source>,
     /// The first record of each source that has one.
     order: BinaryHeap<Reverse<(Key, usize)>>,
-    pub(super) sieve: Sieve,
+    sieve: Sieve,
     output: Output,
     /// Of the new segment.
     pub(super) number: u64,
@@ -170,8 +170,8 @@ impl Rewrite {
         self.sources.iter().any(|source| source.is_damaged)
     }
 
-    /// Goes on for about `budget` bytes before compression. Whether it came to the end.
-    pub(super) fn step(&mut self, folder: &Folder, budget: u64) -> Result<bool, Failed> {
+    /// Goes on for about `budget` bytes before compression: how many there were, and whether it came to the end.
+    pub(super) fn step(&mut self, folder: &Folder, budget: u64) -> Result<(u64, bool), Failed> {
         let fail = |e| Failed::Write(Error::io("write a segment in", folder.dir(), e));
         let Self { sources, order, sieve, output, last, .. } = self;
         let mut spent = 0u64;
@@ -192,10 +192,10 @@ impl Rewrite {
                 None => drop(PeekMut::pop(head)),
             }
             if spent >= budget {
-                return Ok(false);
+                return Ok((spent, false));
             }
         }
-        Ok(true)
+        Ok((spent, true))
     }
 
     /// Makes what was written durable so far, so that the end has little to wait for.
@@ -203,8 +203,8 @@ impl Rewrite {
         self.output.sync()
     }
 
-    /// Makes the new segment durable.
-    pub(super) fn finish(mut self, folder: &Folder) -> Result<Ended, Failed> {
+    /// Makes the new segment durable; gives what orders to purge left out.
+    pub(super) fn finish(mut self, folder: &Folder) -> Result<(Ended, Vec<Cut>), Failed> {
         let output = &mut self.output;
         let sieve = &mut self.sieve;
         let fail = |e| Failed::Write(Error::io("write a segment in", folder.dir(), e));
@@ -220,7 +220,7 @@ impl Rewrite {
         }
         if output.records() == 0 {
             self.output.abandon(folder);
-            return Ok(Ended::Nothing);
+            return Ok((Ended::Nothing, self.sieve.cuts));
         }
         let facts = self.sources.iter().map(|source| source.segment.facts);
         let seqs = facts.clone().map(|facts| facts.seqs);
@@ -229,7 +229,8 @@ impl Rewrite {
         let mut parts: Vec<_> = all.collect();
         parts.sort_by_key(|part| part.seqs);
         let replaces = facts.map(|facts| facts.number).collect();
-        self.output.finish(folder, seqs, parts, replaces).map(Ended::Segment)
+        let segment = self.output.finish(folder, seqs, parts, replaces)?;
+        Ok((Ended::Segment(segment), self.sieve.cuts))
     }
 
     /// Leaves nothing of it; the sources stay.
