@@ -90,8 +90,7 @@ fn one_loud_phone_does_not_use_up_the_others_two_days() {
         records.extend((0..250).map(|n| packet("acme", "loud", now + n, round * 1000 + 10 + n as usize)));
         records.push(change("acme", "loud", now));
         store.append(&mut records).unwrap();
-        let (his, theirs): (Vec<_>, Vec<_>) =
-            records.into_iter().partition(|r| *r.user.user == *"loud");
+        let (his, theirs): (Vec<_>, Vec<_>) = records.into_iter().partition(|r| *r.user.user == *"loud");
         quiet.extend(theirs);
         loud.extend(his);
         store.seal().unwrap();

@@ -11,10 +11,10 @@ use std::time::Duration;
 use super::Store;
 use super::folder::Name;
 use super::output::Failed;
-use super::rewrite::{Ended, Rewrite};
+use super::rewrite::Rewrite;
 use super::segment::Segment;
 use super::share::Plan;
-use super::sieve::{Cut, Sieve};
+use super::sieve::Sieve;
 use super::upkeep::Turn;
 
 /// Bytes before compression that one turn rewrites: about 0.2 s of a core, two turns' worth of a ring that takes
@@ -207,15 +207,11 @@ impl Store {
         }
         let number = rewrite.number;
         match rewrite.finish(&self.folder) {
-            Ok((ended, cuts)) => {
-                let fresh = match ended {
-                    Ended::Segment(segment) => {
-                        let last = cuts.iter().map(|cut: &Cut| cut.id).max().unwrap_or(0);
-                        segment.sieved.store(last, Ordering::Relaxed);
-                        Some(segment)
-                    }
-                    Ended::Nothing => None,
-                };
+            Ok((fresh, cuts)) => {
+                if let Some(segment) = &fresh {
+                    let last = cuts.iter().map(|cut| cut.id).max().unwrap_or(0);
+                    segment.sieved.store(last, Ordering::Relaxed);
+                }
                 self.replace(&sources, fresh);
                 turn.chores.retired.extend(sources);
                 self.purged(&cuts);

@@ -137,14 +137,6 @@ impl Row<'_> {
     }
 }
 
-/// How a rewriting ended.
-pub(super) enum Ended {
-    /// With a segment that is durable, and in whose place the sources are.
-    Segment(Segment),
-    /// Nothing was left.
-    Nothing,
-}
-
 impl Rewrite {
     /// Begins the file of `number`. Reads the index, and a run, of each source.
     pub(super) fn begin(
@@ -203,8 +195,8 @@ impl Rewrite {
         self.output.sync()
     }
 
-    /// Makes the new segment durable; gives what orders to purge left out.
-    pub(super) fn finish(mut self, folder: &Folder) -> Result<(Ended, Vec<Cut>), Failed> {
+    /// Makes the new segment durable, unless nothing is left; gives what orders to purge left out too.
+    pub(super) fn finish(mut self, folder: &Folder) -> Result<(Option<Segment>, Vec<Cut>), Failed> {
         let output = &mut self.output;
         let sieve = &mut self.sieve;
         let fail = |e| Failed::Write(Error::io("write a segment in", folder.dir(), e));
@@ -220,7 +212,7 @@ impl Rewrite {
         }
         if output.records() == 0 {
             self.output.abandon(folder);
-            return Ok((Ended::Nothing, self.sieve.cuts));
+            return Ok((None, self.sieve.cuts));
         }
         let facts = self.sources.iter().map(|source| source.segment.facts);
         let seqs = facts.clone().map(|facts| facts.seqs);
@@ -230,7 +222,7 @@ impl Rewrite {
         parts.sort_by_key(|part| part.seqs);
         let replaces = facts.map(|facts| facts.number).collect();
         let segment = self.output.finish(folder, seqs, parts, replaces)?;
-        Ok((Ended::Segment(segment), self.sieve.cuts))
+        Ok((Some(segment), self.sieve.cuts))
     }
 
     /// Leaves nothing of it; the sources stay.

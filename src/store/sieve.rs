@@ -153,7 +153,7 @@ impl Sieve {
         let is_trace = told.is_some_and(|gap| gap.cause == GapCause::Removed);
         if let Some(cut) = self.cuts.iter_mut().find(|cut| cut.takes(row)) {
             cut.packets = cut.packets.saturating_add(u64::from(is_packet));
-            match (cut.purge.leaves_gap, is_packet) {
+            match (cut.purge.leaves_gap && !self.user.is_nobody(), is_packet) {
                 (true, true) => return Verdict::Miss(GapCause::Removed),
                 // of the same order, before a kill
                 (true, false) if is_trace => return Verdict::Keep,
@@ -162,7 +162,8 @@ impl Sieve {
         }
         if self.share > 0 && (is_packet || told.is_some_and(|gap| gap.cause == GapCause::Share)) {
             self.share = self.share.saturating_sub(row.raw());
-            return Verdict::Miss(GapCause::Share);
+            // a gap under the empty key would be everybody's
+            return if self.user.is_nobody() { Verdict::Forget } else { Verdict::Miss(GapCause::Share) };
         }
         Verdict::Keep
     }
