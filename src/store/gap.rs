@@ -23,6 +23,10 @@ pub enum GapCause {
     Unproven = 7,
     /// None is missing: overload, kept with less than the company's dump detail.
     Lowered = 8,
+    /// The user had more than the fair share of a full disk.
+    Share = 9,
+    /// A super-admin had them removed.
+    Removed = 10,
     /// A later version's cause.
     Other = 255,
 }
@@ -51,6 +55,8 @@ impl GapCause {
             6 => Self::Overload,
             7 => Self::Unproven,
             8 => Self::Lowered,
+            9 => Self::Share,
+            10 => Self::Removed,
             _ => Self::Other,
         }
     }
