@@ -92,7 +92,7 @@ fn one_loud_among_calm_is_found_and_where_all_are_alike_nobody_is() {
     shares.age();
     assert_eq!(shares.above(shares.fair(1_000)), [(&7, &())]);
     let mut alike: Shares<u32> = Shares::new(64);
-    (0..40).for_each(|key| drop(alike.add(&key, 500)));
+    (0..40).for_each(|key| _ = alike.add(&key, 500));
     assert_eq!(alike.above(alike.fair(40)).len(), 0);
     assert_eq!(alike.above(alike.fair(80)).len(), 0, "half of the users are silent");
     assert_eq!(alike.above(alike.fair(1_000)).len(), 40, "a few take everything");

@@ -223,7 +223,9 @@ impl Tap {
     #[cold]
     fn refuses(&self, packet: &PacketRef<'_>, after: u64) -> bool {
         if after >> BYTE_BITS > self.max_packets || after & BYTE_MASK > self.max_bytes {
-            self.drops.0.count(packet.time);
+            if !self.loud.blames(&packet.far, packet.time) {
+                self.drops.0.count(packet.time);
+            }
             return true;
         }
         self.loud.refuses(&packet.far, packet.time)
