@@ -121,6 +121,8 @@ impl Module {
         // one by one: if the second is refused, dropping the module ends the first
         let drain = drain::start(&module.core, &config)?;
         module.threads.lock().push(drain);
+        let journal = thread::journal(&module.core)?;
+        module.threads.lock().push(journal);
         let seal = thread::seal(&module.core)?;
         module.threads.lock().push(seal);
         tracing::info!(

@@ -1,5 +1,6 @@
-//! The thread `usermon-drain`: takes from the tap what the PBX's threads left there, and gives it to the store. A panic
-//! in a round ends that round only: what it lost is logged and becomes a gap.
+//! The thread `usermon-drain`: takes from the tap what the PBX's threads left there, and gives it to the store. It does
+//! no I/O until its last round, so that a disk that hangs does not fill the tap. A panic in a round ends that round
+//! only: what it lost is logged and becomes a gap.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -19,8 +20,6 @@ use crate::store::record::{Attribution, Gap, GapCause, PacketParts, Payload, Rec
 
 /// How long the drain rests when the queue is empty: polling, because waking it would cost the PBX's thread.
 const REST: Duration = Duration::from_millis(5);
-/// How often what was appended is handed to the kernel.
-const FLUSH: Duration = Duration::from_millis(200);
 /// How many panics the last drain bears; each costs a packet.
 const LAST_TRIES: u32 = 64;
 
@@ -49,7 +48,6 @@ pub(super) fn start(core: &Arc<Core>, config: &Config) -> Result<Worker> {
         let mut users = core.directory.count();
         let mut owed = 0;
         let mut faults = Faults::default();
-        let mut flushed = Instant::now();
         let mut ticked = Instant::now();
         while !core.stop.load(Ordering::Acquire) {
             faults.guarded("the owners of endpoints", || core.assign());
@@ -60,10 +58,6 @@ pub(super) fn start(core: &Arc<Core>, config: &Config) -> Result<Worker> {
                 ticked = Instant::now();
                 users = core.directory.count();
                 faults.guarded("expiry", || core.keep(core.state.expire(core.clock.now())));
-            }
-            if flushed.elapsed() >= FLUSH {
-                flushed = Instant::now();
-                faults.guarded("flush", || drop(core.store.flush()));
             }
             if taken.unwrap_or(0) == 0 {
                 std::thread::sleep(REST);

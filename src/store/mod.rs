@@ -1,5 +1,5 @@
-//! The two-day ring on disk. The drain thread appends and flushes, the seal thread maintains, pages read; it
-//! knows users only by their keys and packets only as bytes. It never tells the PBX of a fault: what cannot be
+//! The two-day ring on disk. The drain thread appends, the journal thread flushes, the seal thread maintains, pages
+//! read; it knows users only by their keys and packets only as bytes. It never tells the PBX of a fault: what cannot be
 //! stored is counted, becomes a gap in the ring, and an alarm in [`Status`].
 //!
 //! Records go into a `tier` in memory and, by [`Store::flush`], into its `journal`; `seal` turns a tier into
