@@ -153,7 +153,9 @@ impl Tap {
         match self.keep(&packet, &kept) {
             Ok(()) => true,
             Err(Refusal::Full) => {
-                self.drops.0.count(packet.time);
+                if !self.loud.blames(&packet.far, packet.time) {
+                    self.drops.0.count(packet.time);
+                }
                 false
             }
             Err(Refusal::Loud) => false,
@@ -237,7 +239,7 @@ impl Tap {
         self.freed.0.fetch_add((packets << BYTE_BITS).wrapping_add(bytes), Ordering::AcqRel);
     }
 
-    /// What was dropped since `reported` drops, but for that of the loudest addresses; as [`Drops::since`]. Only the
+    /// What was dropped since `reported` drops, but for that of the addresses that are told apart; as [`Drops::since`]. Only the
     /// drain thread.
     pub(crate) fn dropped_since(&self, reported: u64) -> Option<Dropped> {
         self.drops.0.since(reported, &self.clock)
