@@ -122,12 +122,15 @@ fn changes_keep_their_place_and_get_through_a_flood() {
     let user = Arc::new(UserKey::new("default", "101"));
     let change = |calls| Change::Sticker { sticker: Sticker::Busy, calls };
     let text = message("7");
-    assert!(tap.note(user.clone(), Timestamp(1), change(1)));
+    assert!(tap.note(vec![(user.clone(), Timestamp(1), change(1))]));
     assert!(tap.push(packet(2, text.as_bytes())));
-    assert!(tap.note(user.clone(), Timestamp(3), change(2)));
+    assert!(tap.note(vec![(user.clone(), Timestamp(3), change(2))]));
     assert!(tap.push(packet(4, text.as_bytes())));
     assert!(!tap.push(packet(5, text.as_bytes())));
-    assert!(tap.note(user.clone(), Timestamp(6), change(3)), "a flood of packets does not keep changes out");
+    assert!(
+        tap.note(vec![(user.clone(), Timestamp(6), change(3))]),
+        "a flood of packets does not keep changes out"
+    );
     let quality = Quality {
         time: Timestamp(7),
         key: EndpointKey::new("default", "101"),
