@@ -1,4 +1,4 @@
-//! Breaks when the ring and a plain `Vec` disagree after any appends, seals, kills, restarts and retentions.
+//! Breaks when the ring and a plain `Vec` disagree after any appends, seals, kills, restarts, retentions, merges and purges.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use usermon::clock::{Clock, Timestamp};
 use usermon::event::{Change, Direction, DumpDetail, Sticker, Transport, UserKey};
 use usermon::store::record::{Attribution, Gap, GapCause, Packet, Payload, Record};
-use usermon::store::{Kinds, Options, Query, Store};
+use usermon::store::{Kinds, Options, Purge, Query, Store};
 
 const START: i64 = 1_700_000_000_000_000;
 const MINUTE: i64 = 60_000_000;
@@ -23,6 +23,10 @@ enum Step {
     Kill,
     Close,
     Pass(i64),
+    /// So many seals, an append before each, and the seal thread after: they are merged.
+    Merge(usize),
+    /// A user's records go, or a company's, or packets above headers (all are of full detail then).
+    Purge(usize, usize),
     Read(usize, usize, i64, i64),
 }
 
@@ -36,6 +40,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Kill),
         1 => Just(Step::Close),
         2 => (1i64..50).prop_map(Step::Pass),
+        2 => (4usize..20).prop_map(Step::Merge),
+        2 => (1usize..5, 0usize..3).prop_map(|(user, what)| Step::Purge(user, what)),
         4 => (0usize..5, 1usize..30, 0i64..200, 0i64..200).prop_map(|(u, n, a, b)| Step::Read(u, n, a, b)),
     ]
 }
@@ -167,6 +173,44 @@ fn run(steps: Vec<Step>) -> Result<(), TestCaseError> {
                 twin.flushed = twin.records.len();
                 clock = Clock::fixed(Timestamp(now));
                 store = Store::open(&ring, options.clone(), clock.clone()).unwrap();
+            }
+            Step::Merge(count) => {
+                for n in 0..count {
+                    let mut records = vec![record(n % 5, now, n), record(1, now - MINUTE, n * 31)];
+                    store.append(&mut records).unwrap();
+                    last_seq = records[1].seq;
+                    twin.records.extend(records);
+                    store.seal().unwrap();
+                }
+                store.maintain(&retention).unwrap();
+                twin.flushed = twin.records.len();
+            }
+            Step::Purge(n, what) => {
+                let key = user(n);
+                let (whose, above) = match what {
+                    0 => (Some(Arc::clone(&key.user)), None),
+                    1 => (None, None),
+                    _ => (None, Some(DumpDetail::Summary)),
+                };
+                let purge = Purge {
+                    company: Arc::clone(&key.company),
+                    user: whose.clone(),
+                    above,
+                    leaves_gap: false,
+                };
+                store.purge(purge).unwrap();
+                for _ in 0..4 {
+                    store.maintain(&retention).unwrap();
+                }
+                prop_assert!(store.purges().iter().all(|order| order.ended.is_some()));
+                twin.records.retain(|r| {
+                    let its =
+                        r.user.company == key.company && whose.as_ref().is_none_or(|u| *u == r.user.user);
+                    let everybodys = r.user.is_nobody() && matches!(r.payload, Payload::Gap(_));
+                    let goes = above.is_none() || matches!(r.payload, Payload::Packet(_));
+                    !(its && goes) || everybodys
+                });
+                twin.flushed = twin.records.len();
             }
             Step::Pass(minutes) => {
                 now += minutes * MINUTE;
