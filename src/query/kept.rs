@@ -31,7 +31,7 @@ pub struct KeptCompany {
     pub id: Arc<str>,
     /// `None`: it is in no directory any more.
     pub name: Option<Arc<str>>,
-    /// Bytes of segments, about.
+    /// Bytes on the disk, about.
     pub bytes: u64,
     /// The most that it may have, if that is set.
     pub max_bytes: Option<u64>,

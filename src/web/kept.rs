@@ -100,7 +100,7 @@ pub fn page(frame: &Frame, data: &KeptPage, ordered: Option<u64>) -> Markup {
         @if !data.orders.is_empty() { (removals(frame, &data.orders)) }
         section {
             h2 { "Companies" }
-            p.hint { "What was stored in the last minutes, and what an older version stored, is not counted." }
+            p.hint { "About, and without what an older version stored." }
             @if data.companies.is_empty() { p.empty { "Nothing is kept yet." } } @else {
                 table.list {
                     thead { tr {
