@@ -1,14 +1,16 @@
 //! The two-day ring under the reference mix: what it costs, how small it is, how fast it is read. Prints
 //! `name value unit` lines. `--test`: tiny sizes; `--full`: queries in a ring of two days and 100 million packets.
 //! Rates are per second of CPU time; before a query the kernel is told to forget the files (`posix_fadvise`).
-//! `BENCH_DIR`: the disk to use, else the current folder.
+//! `BENCH_DIR`: the disk to use, else the current folder. `BENCH_RING`: where the ring of the queries is made, or
+//! where it is from a run before, and stays.
 
 mod mix;
+mod rss;
 
 use std::fs::File;
 use std::io::Write;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use mix::{Message, Mix, USERS, blacken};
@@ -26,6 +28,8 @@ struct Sizes {
     loud: usize,
     journal: u64,
     pages: usize,
+    /// Seconds of 20,000 packets each.
+    load: u64,
 }
 
 struct Bench {
@@ -134,7 +138,6 @@ fn sealed_bytes(dir: &Path) -> u64 {
 }
 
 fn drop_cache(dir: &Path) {
-    rustix::fs::sync();
     for file in std::fs::read_dir(dir).expect("the folder").filter_map(Result::ok) {
         if let Ok(file) = File::open(file.path()) {
             rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed).expect("a regular file");
@@ -176,27 +179,35 @@ fn rate_and_size(bench: &Bench, root: &Path, sizes: &Sizes) {
     line("gzip6_bytes_per_packet", gzip(sizes.rate.min(200_000), 1), "B");
 }
 
-fn queries(bench: &Bench, root: &Path, sizes: &Sizes) {
-    let dir = root.join("ring");
-    let clock = Clock::fixed(Timestamp(START));
-    let store = open(&dir, &clock);
+fn make_ring(bench: &Bench, dir: &Path, clock: &Clock, loud: &UserKey, sizes: &Sizes) {
+    let store = open(dir, clock);
     let mut mix = Mix::new(2);
     let mut left = sizes.ring;
-    // one user has as many packets as a user of the full ring
-    let loud = UserKey::new("default", "loud");
     let each = sizes.ring / BATCH.min(sizes.ring);
     while left > 0 {
         let n = left.min(BATCH);
         left -= n;
-        fill(bench, &store, &clock, &mut mix, n);
+        fill(bench, &store, clock, &mut mix, n);
         for _ in 0..sizes.loud / each {
             let message = mix.message();
             let bytes = blacken(&message.text);
-            let mut record = Bench::new_record(&loud, &message, bytes);
+            let mut record = Bench::new_record(loud, &message, bytes);
             store.append(std::slice::from_mut(&mut record)).expect("open");
         }
     }
     store.close().expect("never fails");
+}
+
+fn queries(bench: &Bench, root: &Path, sizes: &Sizes) {
+    let kept = std::env::var_os("BENCH_RING").map(PathBuf::from);
+    let dir = kept.unwrap_or_else(|| root.join("ring"));
+    let clock = Clock::fixed(Timestamp(START));
+    // one user has as many packets as a user of the full ring
+    let loud = UserKey::new("default", "loud");
+    if !dir.exists() {
+        make_ring(bench, &dir, &clock, &loud, sizes);
+    }
+    rustix::fs::sync();
     let before = Instant::now();
     let store = open(&dir, &clock);
     line("reopen", before.elapsed().as_secs_f64(), "s");
@@ -236,6 +247,7 @@ fn recover(bench: &Bench, root: &Path, sizes: &Sizes) {
         }
     }
     store.flush().expect("never fails");
+    rustix::fs::sync();
     let records = store.status().records;
     drop(store);
     drop_cache(&dir);
@@ -268,13 +280,17 @@ impl Bench {
 }
 
 fn main() {
+    let mut arguments = std::env::args().skip(1);
+    if arguments.next().as_deref() == Some(rss::CHILD) {
+        return rss::child(arguments);
+    }
     let has = |word: &str| std::env::args().any(|a| a == word);
     let sizes = if has("--test") {
-        Sizes { rate: 20_000, ring: 20_000, loud: 1_000, journal: 1 << 20, pages: 20 }
+        Sizes { rate: 20_000, ring: 20_000, loud: 1_000, journal: 1 << 20, pages: 20, load: 1 }
     } else if has("--full") {
-        Sizes { rate: 4_000_000, ring: 100_000_000, loud: 20_000, journal: 64 << 20, pages: 300 }
+        Sizes { rate: 4_000_000, ring: 100_000_000, loud: 20_000, journal: 64 << 20, pages: 300, load: 180 }
     } else {
-        Sizes { rate: 1_000_000, ring: 2_000_000, loud: 20_000, journal: 64 << 20, pages: 200 }
+        Sizes { rate: 1_000_000, ring: 2_000_000, loud: 20_000, journal: 64 << 20, pages: 200, load: 30 }
     };
     let root =
         tempfile::tempdir_in(std::env::var_os("BENCH_DIR").unwrap_or_else(|| ".".into())).expect("a folder");
@@ -282,4 +298,5 @@ fn main() {
     rate_and_size(&bench, root.path(), &sizes);
     recover(&bench, root.path(), &sizes);
     queries(&bench, root.path(), &sizes);
+    rss::run(root.path(), sizes.load);
 }
