@@ -6,16 +6,22 @@
 //! a `segment` of `run`s; `retain` removes segments, by the ring's own clock (`age`).
 
 mod age;
+mod chore;
 mod folder;
 mod front;
 mod journal;
+mod merge;
+mod output;
 mod read;
 pub mod record;
 mod recover;
 mod retain;
+mod rewrite;
 mod run;
 mod seal;
 mod segment;
+mod sieve;
+mod summary;
 mod tier;
 mod upkeep;
 mod wire;
@@ -239,10 +245,15 @@ impl Store {
         Arc::clone(&self.segments.read())
     }
 
-    fn publish(&self, segment: Segment) {
-        let mut segments = self.segments.write();
-        let at = segments.partition_point(|other| other.facts.times.1 > segment.facts.times.1);
-        Arc::make_mut(&mut segments).insert(at, Arc::new(segment));
+    /// Puts a segment in the place of others, for every reading that begins from now on.
+    fn replace(&self, old: &[Arc<Segment>], new: Option<Segment>) {
+        let mut listed = self.segments.write();
+        let segments = Arc::make_mut(&mut listed);
+        segments.retain(|segment| !old.iter().any(|other| Arc::ptr_eq(other, segment)));
+        if let Some(segment) = new {
+            let at = segments.partition_point(|other| other.facts.times.1 > segment.facts.times.1);
+            segments.insert(at, Arc::new(segment));
+        }
     }
 
     fn alarm(&self, text: String) {

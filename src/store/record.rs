@@ -85,6 +85,8 @@ pub enum GapCause {
     Limit = 4,
     /// A fault of ours.
     Fault = 5,
+    /// The user had more than the fair share of a full disk.
+    Share = 6,
     /// A later version's cause.
     Other = 255,
 }
@@ -187,7 +189,7 @@ impl Content<'_> {
         }
     }
 
-    fn put_head(&self, head: &mut Vec<u8>) {
+    pub(super) fn put_head(&self, head: &mut Vec<u8>) {
         match self {
             Self::Packet(packet) => {
                 let kept = packet.kept();
@@ -378,6 +380,7 @@ impl GapCause {
             3 => Self::Disk,
             4 => Self::Limit,
             5 => Self::Fault,
+            6 => Self::Share,
             _ => Self::Other,
         }
     }

@@ -27,11 +27,13 @@ const SEQS_PER_FILE: u64 = 1 << 26;
 #[derive(Debug, Default)]
 struct Found {
     segments: Vec<Arc<Segment>>,
+    /// Numbers of files that a rewritten segment stands for.
+    replaced: HashSet<u64>,
     tiers: Vec<Tier>,
     seqs: HashSet<u64>,
     damaged: Vec<(Timestamp, Timestamp)>,
-    /// Number and stamp of the newest file.
-    newest: Option<(u64, Stamp)>,
+    /// The stamp of the newest file, and whether it is a journal's: a segment's knows less.
+    newest: Option<(Stamp, bool)>,
     spent: Vec<Name>,
     trouble: Trouble,
 }
@@ -49,12 +51,13 @@ pub(super) fn open(dir: &Path, options: Options, clock: Clock) -> Result<Store> 
             _ => {}
         }
     }
+    found.leave_replaced();
     for &(name, _) in &files {
         if let Name::Journal(number) = name {
             found.journal(&folder, number);
         }
     }
-    let age = Age::resume(found.newest.map(|(_, stamp)| stamp), &clock);
+    let age = Age::resume(found.newest.map(|(stamp, _)| stamp), &clock);
     let stamp = age.stamp();
     let journal = Journal::create(&folder, next, journal::new_salt(), &stamp)?;
     folder.sync()?;
@@ -109,7 +112,8 @@ impl Found {
         match Segment::open(folder, number) {
             Ok(segment) => {
                 let stretch = segment.facts.stretch;
-                self.newest_is(number, Stamp::at(stretch.to, stretch.to.saturating_add(stretch.skew)));
+                self.newest_is(Stamp::at(stretch.to, stretch.to.saturating_add(stretch.skew)), false);
+                self.replaced.extend(&segment.summary.replaces);
                 self.segments.push(Arc::new(segment));
             }
             Err(unusable) => {
@@ -121,13 +125,15 @@ impl Found {
     fn journal(&mut self, folder: &Folder, number: u64) {
         let name = Name::Journal(number);
         // its segment is whole, since it got its name only then: the kill came before the journal was removed
-        if self.segments.iter().any(|segment| segment.facts.number == number) {
+        if self.replaced.contains(&number)
+            || self.segments.iter().any(|segment| segment.facts.number == number)
+        {
             self.spent.push(name);
             return;
         }
         match journal::read(folder, number) {
             Ok(found) => {
-                self.newest_is(number, found.stamp);
+                self.newest_is(found.stamp, true);
                 self.trouble.damaged += found.damaged.len() as u64;
                 self.damaged.extend(found.damaged);
                 // a journal that replaced a failed one has the same records again
@@ -143,9 +149,23 @@ impl Found {
         }
     }
 
-    fn newest_is(&mut self, number: u64, stamp: Stamp) {
-        if self.newest.is_none_or(|(newest, _)| newest <= number) {
-            self.newest = Some((number, stamp));
+    /// A kill came between the writing of a segment and the removal of those it replaces.
+    fn leave_replaced(&mut self) {
+        let Self { segments, replaced, spent, .. } = self;
+        segments.retain(|segment| {
+            let number = segment.facts.number;
+            let stays = !replaced.contains(&number);
+            if !stays {
+                spent.push(Name::Segment(number));
+            }
+            stays
+        });
+    }
+
+    /// Files are numbered as they are begun, but a rewritten segment's records are older than its number.
+    fn newest_is(&mut self, stamp: Stamp, is_journal: bool) {
+        if self.newest.is_none_or(|(newest, known)| (newest.ring, known) <= (stamp.ring, is_journal)) {
+            self.newest = Some((stamp, is_journal));
         }
     }
 

@@ -24,7 +24,7 @@ impl Rules {
     }
 
     fn is_over(&self, segment: &Segment) -> bool {
-        let known = segment.companies.iter().map(|company| self.retention(company));
+        let known = segment.summary.companies.iter().map(|company| self.retention(&company.name));
         let longest = known.collect::<Option<Vec<_>>>().map(|all| all.into_iter().max());
         let age = self.age.of(segment.facts.stretch.to);
         match longest {
@@ -41,7 +41,7 @@ impl Store {
     pub(super) fn tick(&self, retention: &dyn Fn(&str) -> Duration) -> bool {
         let mut companies = BTreeSet::from([Arc::from("")]);
         for segment in self.segments().iter() {
-            companies.extend(segment.companies.iter().cloned());
+            companies.extend(segment.summary.companies.iter().map(|company| Arc::clone(&company.name)));
         }
         {
             let front = self.front.read();
@@ -69,7 +69,7 @@ impl Store {
             self.sweep();
         }
         let mut oldest_first: Vec<Arc<Segment>> = self.segments().to_vec();
-        oldest_first.sort_by_key(|segment| segment.facts.number);
+        oldest_first.sort_by_key(|segment| (segment.facts.stretch.to, segment.facts.seqs.1));
         let mut over: Vec<Arc<Segment>> = Vec::new();
         {
             let rules = self.rules.read();
@@ -86,21 +86,9 @@ impl Store {
                 over.push(Arc::clone(segment));
             }
         }
-        for segment in over {
-            self.remove(&segment);
-        }
+        drop(oldest_first);
+        self.retire(turn, over);
         self.forget();
-    }
-
-    fn remove(&self, segment: &Arc<Segment>) {
-        segment.gone.store(true, Ordering::Relaxed);
-        {
-            let mut segments = self.segments.write();
-            Arc::make_mut(&mut segments).retain(|other| !Arc::ptr_eq(other, segment));
-        }
-        if let Err(error) = self.folder.remove(Name::Segment(segment.facts.number)) {
-            self.notice(format!("{error}: it is past its retention, remove it by hand"));
-        }
     }
 
     /// Counts the files that were set aside, and removes those past every retention or over the budget.
