@@ -100,6 +100,7 @@ impl Module {
         });
         core.assign();
         // the ring learns the companies' retentions here, before the first reading
+        core.store.limit(core.settings.limits());
         core.store.maintain(&|company| core.settings.retention(company))?;
         first_super_admin(&core.settings, &*core.host)?;
         let query = Query::new(Parts {
@@ -120,7 +121,7 @@ impl Module {
         // one by one: if the second is refused, dropping the module ends the first
         let drain = drain::start(&module.core, &config.capture)?;
         module.threads.lock().push(drain);
-        let seal = thread::seal(&module.core)?;
+        let seal = thread::seal(&module.core, module.query.clone())?;
         module.threads.lock().push(seal);
         tracing::info!(
             "open: {} users, data in {}",

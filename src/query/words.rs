@@ -18,6 +18,7 @@ pub(crate) fn gap_words(gap: &Gap) -> String {
         GapCause::Disk => "the disk refused to write or was too full",
         GapCause::Limit => "a limit of the store was reached",
         GapCause::Share => "the disk's budget is used up, and this user had more than a fair share of it",
+        GapCause::Removed => "a super-admin had them removed",
         GapCause::Fault => "a fault of usermon itself, see the PBX's log",
         GapCause::Other => "the cause is of a later version",
     };

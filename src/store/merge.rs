@@ -54,12 +54,10 @@ fn choose(segments: &[Arc<Segment>], span: i64, bytes: u64) -> Option<&[Arc<Segm
 }
 
 impl Store {
-    /// What is to be merged next.
+    /// What is to be merged next, of segments in the order of time.
     pub(super) fn next_merge(&self, segments: &[Arc<Segment>]) -> Option<Vec<Arc<Segment>>> {
         let longest = self.rules.read().retention.values().max().copied().unwrap_or(Duration::ZERO);
         let span = i64::try_from((longest / SHARE).as_micros()).unwrap_or(i64::MAX);
-        let mut by_time = segments.to_vec();
-        by_time.sort_by_key(|segment| (segment.facts.stretch.from, segment.facts.seqs.0));
-        choose(&by_time, span, self.options.max_bytes / u64::from(SHARE)).map(<[_]>::to_vec)
+        choose(segments, span, self.options.max_bytes / u64::from(SHARE)).map(<[_]>::to_vec)
     }
 }

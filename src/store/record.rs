@@ -87,6 +87,8 @@ pub enum GapCause {
     Fault = 5,
     /// The user had more than the fair share of a full disk.
     Share = 6,
+    /// A super-admin had them removed.
+    Removed = 7,
     /// A later version's cause.
     Other = 255,
 }
@@ -374,15 +376,9 @@ impl<'a> Row<'a> {
 
 impl GapCause {
     fn from_number(number: u8) -> Self {
-        match number {
-            1 => Self::QueueFull,
-            2 => Self::Damage,
-            3 => Self::Disk,
-            4 => Self::Limit,
-            5 => Self::Fault,
-            6 => Self::Share,
-            _ => Self::Other,
-        }
+        use GapCause::{Damage, Disk, Fault, Limit, QueueFull, Removed, Share};
+        let known = [QueueFull, Damage, Disk, Limit, Fault, Share, Removed];
+        known.into_iter().find(|cause| *cause as u8 == number).unwrap_or(Self::Other)
     }
 }
 

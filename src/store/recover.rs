@@ -12,6 +12,7 @@ use super::age::{Age, Stamp};
 use super::folder::{Folder, Name};
 use super::front::Front;
 use super::journal::{self, Journal, Unusable};
+use super::purge;
 use super::record::{Gap, GapCause};
 use super::segment::Segment;
 use super::tier::Tier;
@@ -42,6 +43,11 @@ pub(super) fn open(dir: &Path, options: Options, clock: Clock) -> Result<Store> 
     let folder = Folder::open(dir)?;
     let options = Options { seal_bytes: options.seal_bytes.clamp(64 * 1024, 1 << 30), ..options };
     let mut found = Found::default();
+    let (orders, wrong) = purge::load(&folder);
+    if let Some(text) = wrong {
+        tracing::error!("{text}");
+        found.trouble.notice = Some((text, std::time::Duration::MAX));
+    }
     let files = folder.list()?;
     let next = files.iter().map(|(name, _)| name.number()).max().unwrap_or(0).saturating_add(1);
     for &(name, _) in &files {
@@ -99,7 +105,8 @@ pub(super) fn open(dir: &Path, options: Options, clock: Clock) -> Result<Store> 
         clock,
         front: RwLock::new(front),
         segments: RwLock::new(Arc::new(found.segments)),
-        rules: RwLock::new(Rules { age, retention: HashMap::new() }),
+        rules: RwLock::new(Rules { age, retention: HashMap::new(), limits: HashMap::new() }),
+        orders: Mutex::new(orders),
         trouble: Mutex::new(found.trouble),
         turn: Mutex::new(turn),
         queries: AtomicU64::new(0),

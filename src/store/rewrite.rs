@@ -17,7 +17,7 @@ use super::output::{Failed, Output};
 use super::record::{Content, Gap, GapCause, Row, kind};
 use super::run::Unpacker;
 use super::segment::{Index, Segment};
-use super::sieve::Sieve;
+use super::sieve::{Cut, Sieve};
 use super::tier::place_of;
 use super::wire::{EVERYBODY, put_bytes, salt};
 use crate::clock::Timestamp;
@@ -31,7 +31,7 @@ pub(super) struct Rewrite {
     sources: Vec<Source>,
     /// The first record of each source that has one.
     order: BinaryHeap<Reverse<(Key, usize)>>,
-    pub(super) sieve: Sieve,
+    sieve: Sieve,
     output: Output,
     /// Of the new segment.
     pub(super) number: u64,
@@ -137,14 +137,6 @@ impl Row<'_> {
     }
 }
 
-/// How a rewriting ended.
-pub(super) enum Ended {
-    /// With a segment that is durable, and in whose place the sources are.
-    Segment(Segment),
-    /// Nothing was left.
-    Nothing,
-}
-
 impl Rewrite {
     /// Begins the file of `number`. Reads the index, and a run, of each source.
     pub(super) fn begin(
@@ -170,8 +162,8 @@ impl Rewrite {
         self.sources.iter().any(|source| source.is_damaged)
     }
 
-    /// Goes on for about `budget` bytes before compression. Whether it came to the end.
-    pub(super) fn step(&mut self, folder: &Folder, budget: u64) -> Result<bool, Failed> {
+    /// Goes on for about `budget` bytes before compression: how many there were, and whether it came to the end.
+    pub(super) fn step(&mut self, folder: &Folder, budget: u64) -> Result<(u64, bool), Failed> {
         let fail = |e| Failed::Write(Error::io("write a segment in", folder.dir(), e));
         let Self { sources, order, sieve, output, last, .. } = self;
         let mut spent = 0u64;
@@ -192,10 +184,10 @@ impl Rewrite {
                 None => drop(PeekMut::pop(head)),
             }
             if spent >= budget {
-                return Ok(false);
+                return Ok((spent, false));
             }
         }
-        Ok(true)
+        Ok((spent, true))
     }
 
     /// Makes what was written durable so far, so that the end has little to wait for.
@@ -203,8 +195,8 @@ impl Rewrite {
         self.output.sync()
     }
 
-    /// Makes the new segment durable.
-    pub(super) fn finish(mut self, folder: &Folder) -> Result<Ended, Failed> {
+    /// Makes the new segment durable, unless nothing is left; gives what orders to purge left out too.
+    pub(super) fn finish(mut self, folder: &Folder) -> Result<(Option<Segment>, Vec<Cut>), Failed> {
         let output = &mut self.output;
         let sieve = &mut self.sieve;
         let fail = |e| Failed::Write(Error::io("write a segment in", folder.dir(), e));
@@ -220,7 +212,7 @@ impl Rewrite {
         }
         if output.records() == 0 {
             self.output.abandon(folder);
-            return Ok(Ended::Nothing);
+            return Ok((None, self.sieve.cuts));
         }
         let facts = self.sources.iter().map(|source| source.segment.facts);
         let seqs = facts.clone().map(|facts| facts.seqs);
@@ -229,7 +221,8 @@ impl Rewrite {
         let mut parts: Vec<_> = all.collect();
         parts.sort_by_key(|part| part.seqs);
         let replaces = facts.map(|facts| facts.number).collect();
-        self.output.finish(folder, seqs, parts, replaces).map(Ended::Segment)
+        let segment = self.output.finish(folder, seqs, parts, replaces)?;
+        Ok((Some(segment), self.sieve.cuts))
     }
 
     /// Leaves nothing of it; the sources stay.

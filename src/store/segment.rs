@@ -125,10 +125,14 @@ impl Index {
         low
     }
 
+    /// Whether there may be records of `place`.
+    pub(super) fn may_hold(&self, place: u64) -> bool {
+        may_hold(self.bytes.get(4 + self.runs * 24..).unwrap_or_default(), place)
+    }
+
     /// The runs that may hold records of `place` between two times, by their extents, newest last.
     pub(super) fn find(&self, place: u64, from: i64, to: i64) -> Vec<(u64, u64)> {
-        let filter = self.bytes.get(4 + self.runs * 24..).unwrap_or_default();
-        if !may_hold(filter, place) {
+        if !self.may_hold(place) {
             return Vec::new();
         }
         let first = self.before(place, from, false).saturating_sub(1);
@@ -185,6 +189,8 @@ pub(super) struct Segment {
     pub(super) damaged: AtomicBool,
     /// Records that were not found again when the runs had to be walked.
     pub(super) lost: AtomicU64,
+    /// Orders to purge up to this one have nothing to look for in it.
+    pub(super) sieved: AtomicU64,
     /// When its index was last used, by the store's count of queries.
     pub(super) used: AtomicU64,
     place_of_index: Option<(u64, usize, u32)>,
@@ -232,6 +238,7 @@ impl Segment {
             place_of_index,
             damaged: AtomicBool::new(false),
             lost: AtomicU64::new(0),
+            sieved: AtomicU64::new(0),
             used: AtomicU64::new(0),
             index: Mutex::new(None),
         }
@@ -302,6 +309,12 @@ impl Segment {
         if self.place_of_index.is_some() {
             *self.index.lock() = None;
         }
+    }
+
+    /// The table of users; `None`: there is none, or it cannot be read.
+    pub(super) fn table(&self, file: &File) -> Option<Vec<u8>> {
+        let (offset, length, crc) = self.summary.table?;
+        part(file, offset, u64::from(length), crc)
     }
 
     /// Reads one run; `None`: it cannot be read. Never more than the file holds.

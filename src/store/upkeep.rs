@@ -115,7 +115,6 @@ impl Store {
         }
         self.seal_pending(turn, now);
         self.retain(turn, now);
-        self.chores(turn, now);
         Ok(())
     }
 
@@ -270,7 +269,7 @@ impl Store {
     }
 
     /// Begins a new journal and leaves the old one's records to be sealed.
-    fn rotate(&self, turn: &mut Turn, now: Duration) {
+    pub(super) fn rotate(&self, turn: &mut Turn, now: Duration) {
         let stamp = self.rules.read().age.stamp();
         let number = turn.number();
         let journal = match Journal::create(&self.folder, number, journal::new_salt(), &stamp) {
@@ -306,7 +305,7 @@ impl Store {
     }
 
     /// Writes the segments that wait to be written, oldest first.
-    fn seal_pending(&self, turn: &mut Turn, now: Duration) {
+    pub(super) fn seal_pending(&self, turn: &mut Turn, now: Duration) {
         let pending = self.front.read().sealing.clone();
         if pending.is_empty() || turn.retry > now {
             return;
