@@ -4,6 +4,7 @@
 //! `BENCH_DIR`: the disk to use, else the current folder. `BENCH_RING`: where the ring of the queries is made, or
 //! where it is from a run before, and stays.
 
+mod full_path;
 mod mix;
 mod rss;
 
@@ -347,6 +348,7 @@ fn main() {
     let root =
         tempfile::tempdir_in(std::env::var_os("BENCH_DIR").unwrap_or_else(|| ".".into())).expect("a folder");
     let bench = Bench::new();
+    full_path::run(root.path(), sizes.rate);
     rate_and_size(&bench, root.path(), &sizes);
     recover(&bench, root.path(), &sizes);
     queries(&bench, root.path(), &sizes);
