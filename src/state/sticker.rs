@@ -148,6 +148,10 @@ impl Users {
     pub(super) fn note(&mut self, at: usize, time: Timestamp, change: Change, out: &mut Changes) {
         let Some(row) = self.rows.get_mut(at) else { return };
         row.history.truncate(HISTORY - 1);
+        if row.history.is_empty() {
+            // most users have registered once and stay
+            row.history.reserve_exact(1);
+        }
         row.history.push_front((time, change.clone()));
         out.push((Arc::clone(&row.key), time, change));
     }
