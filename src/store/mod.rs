@@ -6,6 +6,7 @@
 //! a `segment` of `run`s; `retain` removes segments, by the ring's own clock (`age`).
 
 mod age;
+mod ahead;
 mod chore;
 mod folder;
 mod front;
@@ -69,7 +70,7 @@ impl Default for Options {
         Self {
             max_bytes: 10 << 30,
             min_free_bytes: 1 << 30,
-            seal_bytes: 64 << 20,
+            seal_bytes: 32 << 20,
             seal_interval: Duration::from_mins(5),
         }
     }

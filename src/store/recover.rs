@@ -81,7 +81,7 @@ pub(super) fn open(dir: &Path, options: Options, clock: Clock) -> Result<Store> 
     // retention may have removed the newest records, a kill the memory of them: file numbers only grow
     let next_seq = known.max(next.saturating_sub(1).saturating_mul(SEQS_PER_FILE)).saturating_add(1);
     let mut front = Front {
-        tier: Tier::new(next, stamp.stretch(), Vec::new()),
+        tier: Tier::new(next, stamp.stretch()),
         journal: Arc::new(journal),
         sealing: found.tiers.into_iter().map(Arc::new).collect(),
         next_seq,

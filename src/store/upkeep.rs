@@ -35,22 +35,12 @@ pub(super) struct Turn {
     retry: Duration,
     pub(super) swept: Option<Duration>,
     pub(super) chores: Chores,
-    spare: Vec<Vec<u8>>,
 }
 
 impl Turn {
     pub(super) fn new(next: u64, now: Duration) -> Self {
         let (durable, retry) = ((0, 0), Duration::ZERO);
-        Self {
-            next,
-            began: now,
-            synced: now,
-            durable,
-            retry,
-            swept: None,
-            chores: Chores::default(),
-            spare: Vec::new(),
-        }
+        Self { next, began: now, synced: now, durable, retry, swept: None, chores: Chores::default() }
     }
 
     pub(super) fn number(&mut self) -> u64 {
@@ -291,7 +281,7 @@ impl Store {
             }
         };
         drop(self.folder.sync());
-        let fresh = Tier::new(number, stamp.stretch(), std::mem::take(&mut turn.spare));
+        let fresh = Tier::new(number, stamp.stretch());
         let (old, pieces) = {
             let mut front = self.front.write();
             let old = std::mem::replace(&mut front.journal, journal);
@@ -299,7 +289,7 @@ impl Store {
             let mut tier = std::mem::replace(&mut front.tier, fresh);
             tier.stretch.to = stamp.ring;
             let spare = tier.take_spare();
-            front.tier.give_spare(spare);
+            front.tier.give_spare(spare, self.options.seal_bytes);
             if !tier.entries().is_empty() {
                 front.sealing.push(Arc::new(tier));
             }
@@ -339,7 +329,9 @@ impl Store {
             }
             drop(self.folder.remove(Name::Journal(number)));
             if let Some(tier) = Arc::into_inner(tier) {
-                turn.spare.extend(tier.recycle());
+                // to the tier that is being filled: kept for the next one, they would be a second budget
+                let spare = tier.recycle();
+                self.front.write().tier.give_spare(spare, self.options.seal_bytes);
             }
         }
         if self.front.read().stopped.is_none() {
