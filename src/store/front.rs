@@ -46,6 +46,13 @@ impl Front {
         }
     }
 
+    /// Nothing is stored from now on, unless the ring is closed anyway.
+    pub(super) fn stop(&mut self, stop: Stop) {
+        if self.stopped != Some(Stop::Closed) {
+            self.stopped = Some(stop);
+        }
+    }
+
     /// Keeps a record, or counts it as missing. Gives its seq.
     pub(super) fn push(&mut self, time: Timestamp, user: &UserKey, content: Content<'_>) -> u64 {
         let refused = match self.stopped {

@@ -5,7 +5,9 @@
 //! Records go into a `tier` in memory and, by [`Store::flush`], into its `journal`; `seal` turns a tier into
 //! a `segment` of `run`s; `retain` removes segments, by the ring's own clock (`age`).
 
+mod absent;
 mod age;
+mod disk;
 mod folder;
 mod front;
 mod journal;
@@ -17,6 +19,7 @@ mod run;
 mod seal;
 mod segment;
 mod tier;
+mod trouble;
 mod upkeep;
 mod wire;
 
@@ -33,6 +36,7 @@ use self::folder::Folder;
 use self::front::Front;
 use self::record::{Content, PacketParts, Record};
 use self::segment::Segment;
+use self::trouble::Trouble;
 use self::upkeep::Turn;
 use crate::clock::{Clock, Timestamp};
 use crate::error::Result;
@@ -143,15 +147,6 @@ struct Rules {
     retention: HashMap<Arc<str>, Duration>,
 }
 
-/// What went wrong.
-#[derive(Debug, Default)]
-struct Trouble {
-    alarm: Option<String>,
-    /// Something that was overcome but has to be seen: shown until this steady time.
-    notice: Option<(String, Duration)>,
-    damaged: u64,
-}
-
 /// The ring in one folder. Locks: each for one table, never two at once, no I/O under any but `turn`.
 #[derive(Debug)]
 pub struct Store {
@@ -163,7 +158,7 @@ pub struct Store {
     /// What is sealed.
     segments: RwLock<Segments>,
     rules: RwLock<Rules>,
-    trouble: Mutex<Trouble>,
+    trouble: Trouble,
     /// Whose turn it is to maintain, seal or close: held over I/O, never taken by append, flush or reads.
     turn: Mutex<Turn>,
     queries: AtomicU64,
@@ -228,10 +223,9 @@ impl Store {
             status.newest = Some(status.newest.map_or(last, |t| t.max(last)));
         }
         status.bytes_on_disk += self.bad_bytes.load(Ordering::Relaxed);
-        let trouble = self.trouble.lock();
-        status.damaged += trouble.damaged;
-        let notice = trouble.notice.as_ref().map(|(text, _)| text);
-        status.alarm = trouble.alarm.as_ref().or(notice).cloned();
+        let (alarm, damaged) = self.trouble.shown();
+        status.alarm = alarm;
+        status.damaged += damaged;
         status
     }
 
@@ -243,25 +237,5 @@ impl Store {
         let mut segments = self.segments.write();
         let at = segments.partition_point(|other| other.facts.times.1 > segment.facts.times.1);
         Arc::make_mut(&mut segments).insert(at, Arc::new(segment));
-    }
-
-    fn alarm(&self, text: String) {
-        let is_new = {
-            let mut trouble = self.trouble.lock();
-            let is_new = trouble.alarm.as_ref() != Some(&text);
-            trouble.alarm = Some(text.clone());
-            is_new
-        };
-        if is_new {
-            tracing::error!("{text}");
-        }
-    }
-
-    fn notice(&self, text: String) {
-        let until = self.clock.steady() + Duration::from_hours(1);
-        tracing::warn!("{text}");
-        let mut trouble = self.trouble.lock();
-        trouble.notice = Some((text, until));
-        trouble.damaged += 1;
     }
 }

@@ -170,6 +170,10 @@ impl Store {
         let file = match opened {
             Ok(file) => file,
             Err(_) if segment.gone.load(Ordering::Relaxed) => return,
+            // the seal thread finds it out, and says it once for all that are missing
+            Err(_) if self.folder.is_missing(Name::Segment(segment.facts.number)) => {
+                return gather.damage(segment, 0);
+            }
             Err(error) => {
                 self.alarm_once(segment, &error.to_string());
                 return gather.damage(segment, 0);

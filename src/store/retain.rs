@@ -56,10 +56,7 @@ impl Store {
             rules.age.tick(&self.clock)
         };
         let now = self.clock.steady();
-        let mut trouble = self.trouble.lock();
-        if trouble.notice.as_ref().is_some_and(|(_, until)| *until <= now) {
-            trouble.notice = None;
-        }
+        self.trouble.pass(now);
         was_set
     }
 
@@ -67,6 +64,8 @@ impl Store {
         if turn.swept.is_none_or(|at| now.saturating_sub(at) >= SWEEP) {
             turn.swept = Some(now);
             self.sweep();
+            self.look_for_missing(now);
+            self.remove_leftovers(turn);
         }
         let mut oldest_first: Vec<Arc<Segment>> = self.segments().to_vec();
         oldest_first.sort_by_key(|segment| segment.facts.number);
@@ -87,20 +86,18 @@ impl Store {
             }
         }
         for segment in over {
-            self.remove(&segment);
+            self.remove(turn, &segment);
         }
         self.forget();
     }
 
-    fn remove(&self, segment: &Arc<Segment>) {
+    fn remove(&self, turn: &mut Turn, segment: &Arc<Segment>) {
         segment.gone.store(true, Ordering::Relaxed);
         {
             let mut segments = self.segments.write();
             Arc::make_mut(&mut segments).retain(|other| !Arc::ptr_eq(other, segment));
         }
-        if let Err(error) = self.folder.remove(Name::Segment(segment.facts.number)) {
-            self.notice(format!("{error}: it is past its retention, remove it by hand"));
-        }
+        self.remove_file(turn, Name::Segment(segment.facts.number));
     }
 
     /// Counts the files that were set aside, and removes those past every retention or over the budget.
@@ -112,11 +109,7 @@ impl Store {
             if !matches!(name, Name::BadJournal(_) | Name::BadSegment(_)) {
                 continue;
             }
-            let age = std::fs::metadata(self.folder.path(name)).ok().and_then(|data| {
-                let changed = data.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
-                let changed = crate::clock::Timestamp::default().plus(changed);
-                Some(self.clock.now().since(changed))
-            });
+            let age = self.folder.changed(name).map(|changed| self.clock.now().since(changed));
             let over = longest.zip(age).is_some_and(|(longest, age)| age > longest);
             if (over || bytes.saturating_add(size) > self.options.max_bytes / 10)
                 && self.folder.remove(name).is_ok()

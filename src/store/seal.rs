@@ -95,8 +95,9 @@ pub(super) enum Failed {
     Sync(Error),
 }
 
-/// Writes the tier as the segment of its number, and makes it durable under its name.
-pub(super) fn write(folder: &Folder, tier: &Tier) -> Result<Segment, Failed> {
+/// Writes the tier as the segment of its number, and makes it durable under its name. Calls `between` about every
+/// megabyte, and before what may wait for the disk.
+pub(super) fn write(folder: &Folder, tier: &Tier, between: &mut dyn FnMut()) -> Result<Segment, Failed> {
     let number = tier.number;
     let name = Name::Unfinished(number);
     let path = folder.path(name);
@@ -106,7 +107,8 @@ pub(super) fn write(folder: &Folder, tier: &Tier) -> Result<Segment, Failed> {
     };
     drop(folder.remove(name));
     let mut file = folder.create(name).map_err(Failed::Write)?;
-    let written = fill(&mut file, tier).map_err(|e| undo(Error::io("write a segment", &path, e)))?;
+    let written = fill(&mut file, tier, between).map_err(|e| undo(Error::io("write a segment", &path, e)))?;
+    between();
     if let Err(e) = file.sync_all() {
         drop(folder.rename(name, Name::BadSegment(number)));
         return Err(Failed::Sync(Error::io("sync a segment", &path, e)));
@@ -116,7 +118,7 @@ pub(super) fn write(folder: &Folder, tier: &Tier) -> Result<Segment, Failed> {
     Ok(written)
 }
 
-fn fill(file: &mut File, tier: &Tier) -> std::io::Result<Segment> {
+fn fill(file: &mut File, tier: &Tier, between: &mut dyn FnMut()) -> std::io::Result<Segment> {
     let mut order: Vec<&Entry> = tier.entries().iter().collect();
     order.sort_unstable_by_key(|entry| (entry.place, entry.time, entry.seq));
     let salt = salt();
@@ -148,6 +150,7 @@ fn fill(file: &mut File, tier: &Tier) -> std::io::Result<Segment> {
                 file.write_all(&out)?;
                 offset += out.len() as u64;
                 out.clear();
+                between();
             }
         }
     }
