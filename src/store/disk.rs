@@ -35,35 +35,33 @@ impl Store {
     /// Hands what was appended to the kernel. The drain thread, every 200 ms; blocks for the write.
     ///
     /// # Errors
-    /// None; a disk that refuses raises an alarm.
+    /// None; what a disk refuses is tried again by the next maintenance, which raises an alarm.
     pub fn flush(&self) -> Result<()> {
-        self.hand_over();
-        self.trouble.tell();
+        drop(self.hand_over());
         Ok(())
     }
 
-    pub(super) fn hand_over(&self) {
+    pub(super) fn hand_over(&self) -> Result<()> {
         let (journal, pieces) = {
             let mut front = self.front.write();
-            if front.stopped == Some(Stop::Disk) || !front.tier.has_unflushed() {
-                return;
+            if front.is_held || front.stopped == Some(Stop::Disk) || !front.tier.has_unflushed() {
+                return Ok(());
             }
             (Arc::clone(&front.journal), front.tier.unflushed())
         };
-        let Err((offset, error)) = write(&journal, &pieces) else { return };
-        let is_current = {
-            let mut front = self.front.write();
-            // a journal that was replaced meanwhile: its records are in memory, or in the new one
-            let is_current = front.journal.number == journal.number;
-            if is_current {
-                front.tier.rewind(offset);
-                front.stop(Stop::Disk);
-            }
-            is_current
-        };
-        if is_current {
-            self.trouble.raise(Fault::Stopped, not_stored(&error));
+        let Err((offset, error)) = write(&journal, &pieces) else { return Ok(()) };
+        let mut front = self.front.write();
+        if front.journal.number != journal.number {
+            // its records are in memory to be sealed, or in the journal that took its place
+            return Ok(());
         }
+        front.tier.rewind(offset);
+        Err(error)
+    }
+
+    pub(super) fn stop_for(&self, error: &Error) {
+        self.front.write().stop(Stop::Disk);
+        self.trouble.raise(Fault::Stopped, not_stored(error));
     }
 
     pub(super) fn watch_floor(&self) {
@@ -122,7 +120,6 @@ impl Store {
         match journal.sync() {
             Ok(()) => turn.durable = (journal.number, written),
             Err(error) => {
-                self.front.write().stop(Stop::Disk);
                 if self.resume(turn, now) {
                     let what = "the journal was set aside and begun anew, nothing is lost";
                     self.trouble.notice(format!("{error}: {what}: {}", advice(&error)), now);
@@ -131,11 +128,14 @@ impl Store {
         }
     }
 
-    /// After a stop: tries to write all that is in memory, and goes on. Whether it can.
+    /// Tries to write all that is in memory, and goes on, or stops. Whether it can.
     pub(super) fn resume(&self, turn: &mut Turn, now: Duration) -> bool {
         turn.retry = now.saturating_add(RETRY);
-        if let Err(error) = self.write_all(turn) {
-            self.trouble.raise(Fault::Stopped, not_stored(&error));
+        self.front.write().is_held = true;
+        let done = self.write_all(turn);
+        self.front.write().is_held = false;
+        if let Err(error) = done {
+            self.stop_for(&error);
             return false;
         }
         if self.folder.free().is_ok_and(|free| free < self.options.min_free_bytes) {
@@ -199,7 +199,6 @@ impl Store {
         if stopped == Some(Stop::Disk) || (self.folder.is_ours() && journal.is_linked()) {
             return;
         }
-        self.front.write().stop(Stop::Disk);
         turn.swept = None;
         if self.resume(turn, now) {
             let lost = self.drop_missing();

@@ -30,6 +30,8 @@ pub(super) struct Front {
     pub(super) sealing: Vec<Arc<Tier>>,
     pub(super) next_seq: u64,
     pub(super) stopped: Option<Stop>,
+    /// Another journal is about to take the place of this one: no flush meanwhile.
+    pub(super) is_held: bool,
     /// Bytes in memory beyond which records are dropped.
     pub(super) limit: u64,
     /// What could not be kept since the last record that was.

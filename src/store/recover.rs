@@ -97,6 +97,7 @@ pub(super) fn open(dir: &Path, options: Options, clock: Clock) -> Result<Store> 
         sealing: found.tiers.into_iter().map(Arc::new).collect(),
         next_seq,
         stopped,
+        is_held: false,
         limit: options.seal_bytes.saturating_mul(2),
         missing: None,
         stored: 0,
@@ -122,7 +123,7 @@ pub(super) fn open(dir: &Path, options: Options, clock: Clock) -> Result<Store> 
         bad_bytes: AtomicU64::new(0),
     };
     // their gaps are in the journal before they are gone from the folder
-    store.hand_over();
+    drop(store.hand_over());
     for (name, bad) in found.aside {
         drop(store.folder.rename(name, bad));
     }

@@ -65,7 +65,6 @@ impl Store {
             turn.swept = Some(now);
             self.sweep();
             self.look_for_missing(now);
-            self.remove_leftovers(turn);
         }
         let mut oldest_first: Vec<Arc<Segment>> = self.segments().to_vec();
         oldest_first.sort_by_key(|segment| segment.facts.number);

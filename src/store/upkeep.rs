@@ -38,8 +38,9 @@ pub(super) struct Turn {
     /// When to try to rotate and seal again.
     again: Duration,
     pub(super) swept: Option<Duration>,
-    /// Files that could not be removed.
+    /// Files that could not be removed, and when that was tried.
     pub(super) leftover: Vec<Name>,
+    removed: Duration,
     /// The tier at which sealing panicked, and how often.
     panicked: (u64, u32),
     spare: Vec<Vec<u8>>,
@@ -56,6 +57,7 @@ impl Turn {
             again: Duration::ZERO,
             swept: None,
             leftover: Vec::new(),
+            removed: now,
             panicked: (0, 0),
             spare: Vec::new(),
         }
@@ -110,13 +112,19 @@ impl Store {
         if self.front.read().stopped == Some(Stop::Disk) && turn.retry <= now {
             self.resume(turn, now);
         }
-        self.hand_over();
+        if let Err(error) = self.hand_over() {
+            self.stop_for(&error);
+        }
         self.sync_in_time(turn);
         if self.is_due(turn, now, was_set) {
             self.rotate(turn, now);
         }
         self.seal_pending(turn, now);
         self.retain(turn, now);
+        if now.saturating_sub(turn.removed) >= RETRY {
+            turn.removed = now;
+            self.remove_leftovers(turn);
+        }
     }
 
     /// Seals what is not sealed, now. Blocks for the disk.
@@ -159,7 +167,7 @@ impl Store {
                 front.stopped.replace(Stop::Closed)
             };
             if before != Some(Stop::Disk) {
-                self.hand_over();
+                drop(self.hand_over());
                 self.rotate(&mut turn, now);
             }
             self.seal_now(&mut turn, now);
@@ -224,13 +232,9 @@ impl Store {
         if pieces.is_empty() && !self.front.read().sealing.iter().any(|tier| tier.number == old.number) {
             return self.remove_file(turn, Name::Journal(old.number));
         }
-        // the records are in memory, and the segment that is written next is what counts; until it is there, a kill or
-        // a power cut must find them here
-        let written = write(&old, &pieces).map_err(|(_, error)| error).and_then(|()| old.sync());
-        if let Err(error) = written {
-            let what = "its last records are safe only when they are sealed";
-            self.trouble.notice(format!("{error}: {what}: {}", advice(&error)), now);
-        }
+        // until the segment is there, a kill or a power cut must find the last records here; if the disk refuses, they
+        // are still in memory, and what becomes of the segment is what is said
+        drop(write(&old, &pieces).map_err(|(_, error)| error).and_then(|()| old.sync()));
     }
 
     /// Writes the segments that wait to be written, oldest first.
