@@ -5,6 +5,7 @@ use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{ErrorKind, Read};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use rustix::fs::FlockOperation;
@@ -71,13 +72,23 @@ pub(super) struct Folder {
 }
 
 const LOCK: &str = "lock";
+/// How often, and after which pause, the lock is tried: a process that was killed may be ending, and what a process
+/// forks has its lock until it runs another program.
+const TRIES: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(50);
 
 impl Folder {
     /// Makes the folder if it is not there (0700), refuses one that others may write to or that is theirs, and locks
     /// it. One that others may read is made private.
     pub(super) fn open(dir: &Path) -> Result<Self> {
-        let lock = Mutex::new(Some(claim(dir)?));
-        Ok(Self { dir: dir.to_owned(), lock })
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match claim(dir) {
+                Err(Error::Busy(_)) if tries < TRIES => std::thread::sleep(PAUSE),
+                claimed => return Ok(Self { dir: dir.to_owned(), lock: Mutex::new(Some(claimed?)) }),
+            }
+        }
     }
 
     /// Whether the lock file that we hold is still the folder's.

@@ -11,6 +11,7 @@ mod child;
 mod folder;
 mod full;
 mod kill;
+mod lost;
 mod mount;
 mod pbx;
 mod power;

@@ -68,11 +68,12 @@ pub(crate) fn message(n: u64) -> Vec<u8> {
          From: <sip:{0}@127.0.0.1>;tag={n}\r\nTo: <sip:pbx@127.0.0.1>\r\nCall-ID: number-{n}\r\nCSeq: 1 OPTIONS\r\nX-Noise: ",
         user(n)
     );
-    for _ in 0..100 {
+    let letters = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-+";
+    for _ in 0..160 {
         noise ^= noise << 13;
         noise ^= noise >> 7;
         noise ^= noise << 17;
-        text += &format!("{noise:016x}");
+        text.extend((0..10).map(|at| char::from(letters[usize::try_from(noise >> (6 * at) & 63).unwrap()])));
     }
     text += "\r\nContent-Length: 0\r\n\r\n";
     text.into_bytes()

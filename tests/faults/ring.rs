@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io::Write;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use usermon::clock::{Clock, Timestamp};
-use usermon::event::UserKey;
-use usermon::store::record::{Gap, Payload};
+use usermon::event::{Direction, DumpDetail, Transport, UserKey};
+use usermon::store::record::{Attribution, Gap, GapCause, PacketParts, Payload};
 use usermon::store::{Options, Query, Status, Store};
 
 use crate::pbx::{Pbx, USERS, message, user};
@@ -25,6 +26,17 @@ pub(crate) struct Found {
 }
 
 impl Found {
+    /// Whether a gap says that memory had no room at that time: this machine was too slow for the packets.
+    fn was_dropped(&self, time: i64) -> bool {
+        let full = |gap: &&Gap| matches!(gap.cause, GapCause::Limit | GapCause::QueueFull);
+        self.gaps.iter().filter(full).any(|gap| gap.from.0 <= time && time <= gap.to.0)
+    }
+
+    /// Gaps of damage.
+    pub(crate) fn damage(&self) -> impl Iterator<Item = &Gap> {
+        self.gaps.iter().filter(|gap| gap.cause == GapCause::Damage)
+    }
+
     /// Packets that the gaps tell of.
     pub(crate) fn missing(&self) -> u64 {
         self.gaps.iter().map(|gap| gap.packets).sum()
@@ -58,6 +70,34 @@ pub(crate) fn look(data: &Path) -> Found {
     Found { packets, gaps, status: store.status(), opening }
 }
 
+/// Makes a ring of `count` packets, sealed in several files, before the first host process.
+pub(crate) fn make(data: &Path, count: u64) {
+    std::fs::DirBuilder::new().mode(0o700).create(data).unwrap();
+    let options = Options { min_free_bytes: 0, seal_bytes: 1 << 20, ..Options::default() };
+    let store = Store::open(&data.join("ring"), options, Clock::System).unwrap();
+    for n in 0..count {
+        let parts = PacketParts {
+            direction: Direction::In,
+            transport: Transport::Udp,
+            local: "127.0.0.1:5060".parse().unwrap(),
+            far: "127.0.0.1:40000".parse().unwrap(),
+            detail: DumpDetail::Full,
+            attribution: Attribution::Proven,
+            cut: false,
+            unsure: false,
+            original_len: 0,
+            endpoint: "",
+            linked: "",
+            bytes: &message(n),
+        };
+        store.append_packet(Clock::System.now(), &UserKey::new("default", &user(n)), parts).unwrap();
+        if store.is_seal_due() {
+            store.seal().unwrap();
+        }
+    }
+    store.close().unwrap();
+}
+
 fn number(packet: &[u8]) -> u64 {
     let text = std::str::from_utf8(packet).expect("a packet that was never pushed");
     let at = text.find("Call-ID: number-").expect("a packet that was never pushed") + 16;
@@ -77,7 +117,7 @@ pub(crate) fn write(pbx: &Pbx, told: &Path, first: u64) -> ! {
             line[8..].copy_from_slice(&time.to_le_bytes());
             told.write_all(&line).unwrap();
         }
-        std::thread::sleep(Duration::from_micros(500));
+        std::thread::sleep(Duration::from_millis(1));
         if n % 1024 == 0 && (std::os::unix::process::parent_id() != parent || Instant::now() > until) {
             std::process::abort();
         }
@@ -90,8 +130,16 @@ pub(crate) fn told_lines(path: &Path) -> u64 {
     std::fs::metadata(path).map_or(0, |data| data.len() / 16)
 }
 
+/// How much of the last second before `fault` this machine did not let the host process run, which only pushes and
+/// sleeps a millisecond: its other threads waited as well, whatever they were about to do.
+fn kept_waiting(told: &BTreeMap<u64, i64>, fault: i64) -> Duration {
+    let mut last: Vec<i64> = told.values().copied().filter(|time| *time > fault - 1_000_000).collect();
+    last.push(fault);
+    let late = last.windows(2).map(|two| (two[1] - two[0] - 5_000).max(0));
+    Duration::from_micros(u64::try_from(late.sum::<i64>()).unwrap())
+}
+
 /// What a ring must hold, from fault to fault.
-#[derive(Default)]
 pub(crate) struct History {
     /// Times by number of all that was found after the last fault.
     known: BTreeMap<u64, i64>,
@@ -102,8 +150,14 @@ pub(crate) struct History {
 }
 
 impl History {
+    /// Begins with what a ring holds now.
+    pub(crate) fn of(found: Found) -> Self {
+        let next = found.packets.last_key_value().map_or(0, |(number, _)| number + 1);
+        Self { known: found.packets, next, removed: 0 }
+    }
+
     /// Holds what is found after a fault at `fault` against what was told before it: all that was pushed more than
-    /// `span` earlier is there, apart from the oldest that the byte budget removed; what came later is there or not;
+    /// `span` earlier is there, apart from the oldest that the byte budget removed and what memory had no room for; what came later is there or not;
     /// and what was there after the fault before this one still is. Gives the age of the oldest packet that is lost.
     pub(crate) fn hold(&mut self, found: &Found, told: &Path, fault: i64, span: Duration) -> Duration {
         let bytes = std::fs::read(told).unwrap_or_default();
@@ -127,9 +181,10 @@ impl History {
         for number in self.known.range(oldest..).map(|(number, _)| number) {
             assert!(found.packets.contains_key(number), "packet {number} was there before this fault");
         }
+        let span = span + kept_waiting(&told, fault);
         let mut lost = Duration::ZERO;
         for (number, time) in told.range(oldest..) {
-            if !found.packets.contains_key(number) {
+            if !found.packets.contains_key(number) && !found.was_dropped(*time) {
                 let age = Timestamp(fault).since(Timestamp(*time));
                 assert!(age < span, "packet {number} is lost, {age:?} after it was pushed");
                 lost = lost.max(age);
