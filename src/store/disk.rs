@@ -32,7 +32,7 @@ fn not_stored(error: &Error) -> String {
 }
 
 impl Store {
-    /// Hands what was appended to the kernel. The drain thread, every 200 ms; blocks for the write.
+    /// Hands what was appended to the kernel. The journal thread, every 200 ms; blocks for the write.
     ///
     /// # Errors
     /// None; what a disk refuses is tried again by the next maintenance, which raises an alarm.

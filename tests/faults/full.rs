@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::child::{self, part, wait};
+use crate::child::{self, part};
 use crate::mount::{Disk, can};
 use crate::pbx::Pbx;
 use crate::ring;
@@ -27,28 +27,31 @@ fn fill(disk: &Path, left: u64) {
     file.set_len(size - left).unwrap();
 }
 
-/// Pushes packets until `done` holds, at least `span` long; gives how many were taken.
-pub(crate) fn push_until(pbx: &Pbx, next: &mut u64, span: Duration, done: impl Fn() -> bool) -> u64 {
-    push_at(Duration::from_millis(1), pbx, next, span, done)
+/// Pushes packets until `done` holds, at least `span` long.
+pub(crate) fn push_until(pbx: &Pbx, next: &mut u64, span: Duration, done: impl Fn() -> bool) {
+    push_at(Duration::from_millis(1), pbx, next, span, done);
 }
 
 /// The same, with `pace` between two packets.
-pub(crate) fn push_at(
-    pace: Duration,
-    pbx: &Pbx,
-    next: &mut u64,
-    span: Duration,
-    done: impl Fn() -> bool,
-) -> u64 {
+pub(crate) fn push_at(pace: Duration, pbx: &Pbx, next: &mut u64, span: Duration, done: impl Fn() -> bool) {
     let began = Instant::now();
-    let mut taken = 0;
     while began.elapsed() < span || !done() {
         assert!(began.elapsed() < Duration::from_secs(60), "{:?} {:?}", pbx.alarm(), pbx.faults());
-        taken += u64::from(pbx.push(*next).is_some());
+        pbx.push(*next);
         *next += 1;
         std::thread::sleep(pace);
     }
-    taken
+}
+
+/// Ends the host: each of the `pushed` packets is in the ring, or counted in a gap. Gives how many are in gaps.
+pub(crate) fn all_accounted_for(pbx: Pbx, data: &Path, pushed: u64) -> u64 {
+    let lost = pbx.count("packets lost");
+    drop(pbx);
+    let found = ring::look(data);
+    let missing = found.missing();
+    assert_eq!(found.packets.len() as u64 + missing, pushed, "{:?}", found.gaps);
+    assert!(missing >= lost, "{missing} in gaps, {lost} lost");
+    missing
 }
 
 /// Full in the middle of the work: said once in the log and on the page, the state goes on, storing resumes by itself,
@@ -58,12 +61,12 @@ fn full_and_back(folder: &Path, store: &str, left: u64, says: &str) {
     let data = disk.join("data");
     let pbx = Pbx::open(folder, &data, store).unwrap_or_else(|wrong| panic!("{wrong:?}"));
     let mut next = 0;
-    let mut taken = push_until(&pbx, &mut next, Duration::ZERO, || pbx.count("packets stored") > 100);
+    push_until(&pbx, &mut next, Duration::ZERO, || pbx.count("packets stored") > 100);
     assert_eq!((pbx.alarm(), pbx.faults()), (String::new(), vec![]));
     fill(&disk, left);
-    taken += push_until(&pbx, &mut next, Duration::ZERO, || !pbx.alarm().is_empty());
+    push_until(&pbx, &mut next, Duration::ZERO, || !pbx.alarm().is_empty());
     // longer than it waits before it tries again
-    taken += push_until(&pbx, &mut next, Duration::from_secs(6), || pbx.count("packets lost") > 0);
+    push_until(&pbx, &mut next, Duration::from_secs(6), || pbx.count("packets lost") > 0);
     let alarm = pbx.alarm();
     assert!(alarm.contains(disk.to_str().unwrap()) && alarm.contains(says), "{alarm}");
     assert!(alarm.contains("not stored") && alarm.contains("free some of the disk"), "{alarm}");
@@ -74,21 +77,15 @@ fn full_and_back(folder: &Path, store: &str, left: u64, says: &str) {
     assert!(wall.contains("Storing packets:") && wall.contains("free some of the disk"), "the page says so");
     assert!(wall.contains(">free<"), "the state goes on");
     std::fs::remove_file(disk.join("other")).unwrap();
-    taken += push_until(&pbx, &mut next, Duration::ZERO, || pbx.alarm().is_empty());
+    push_until(&pbx, &mut next, Duration::ZERO, || pbx.alarm().is_empty());
     let before = pbx.count("packets stored");
-    taken += push_until(&pbx, &mut next, Duration::ZERO, || pbx.count("packets stored") > before + 100);
-    wait("all packets counted", || pbx.count("packets stored") + pbx.count("packets lost") == taken);
+    push_until(&pbx, &mut next, Duration::ZERO, || pbx.count("packets stored") > before + 100);
     assert!(!pbx.wall().contains("Storing packets:"), "the alarm is gone");
     assert!(pbx.diagnostics(0).contains("Gap "), "the page says where packets are missing");
     assert_eq!(pbx.faults().len(), 1, "one line: {:?}", pbx.faults());
     let over = pbx.lines().iter().filter(|line| line.contains("stored again")).count();
     assert_eq!(over, 1, "{:?}", pbx.lines());
-    let lost = pbx.count("packets lost");
-    drop(pbx);
-    let found = ring::look(&data);
-    assert_eq!(found.packets.len() as u64, taken - lost);
-    assert_eq!(found.missing(), lost, "{:?}", found.gaps);
-    println!("{taken} packets, {lost} of them in gaps");
+    all_accounted_for(pbx, &data, next);
 }
 
 #[test]
@@ -118,23 +115,19 @@ fn a_start_on_a_full_disk_has_a_wall_and_stores_when_there_is_room() {
     let open = || Pbx::open(&folder, &data, "min_free_mib = 0").unwrap_or_else(|wrong| panic!("{wrong:?}"));
     let pbx = open();
     let mut next = 0;
-    let mut taken = push_until(&pbx, &mut next, Duration::ZERO, || pbx.count("packets stored") > 100);
+    push_until(&pbx, &mut next, Duration::ZERO, || pbx.count("packets stored") > 100);
     drop(pbx);
     fill(&disk, 0);
     let pbx = open();
     // what the last run left and this one does not need makes a little room
-    taken += push_until(&pbx, &mut next, Duration::ZERO, || pbx.alarm().contains("free some of the disk"));
+    push_until(&pbx, &mut next, Duration::ZERO, || pbx.alarm().contains("free some of the disk"));
     assert!(pbx.wall().contains("Storing packets:"));
-    taken += push_until(&pbx, &mut next, Duration::from_secs(6), || pbx.count("packets lost") > 10);
+    push_until(&pbx, &mut next, Duration::from_secs(6), || pbx.count("packets lost") > 10);
     let over = || pbx.lines().iter().filter(|line| line.contains("stored again")).count();
     assert_eq!(pbx.faults().len(), over() + 1, "one line each time: {:?}", pbx.lines());
     std::fs::remove_file(disk.join("other")).unwrap();
-    taken += push_until(&pbx, &mut next, Duration::ZERO, || pbx.alarm().is_empty());
+    push_until(&pbx, &mut next, Duration::ZERO, || pbx.alarm().is_empty());
     let before = pbx.count("packets stored");
-    taken += push_until(&pbx, &mut next, Duration::ZERO, || pbx.count("packets stored") > before + 100);
-    let lost = pbx.count("packets lost");
-    drop(pbx);
-    let found = ring::look(&data);
-    assert_eq!(found.packets.len() as u64 + lost, taken);
-    assert_eq!(found.missing(), lost, "{:?}", found.gaps);
+    push_until(&pbx, &mut next, Duration::ZERO, || pbx.count("packets stored") > before + 100);
+    all_accounted_for(pbx, &data, next);
 }

@@ -19,7 +19,7 @@ fn chain(chain: u64) {
     let (told, data) = (folder.path().join("told"), mount.join("data"));
     let mut dice = Dice(chain + 100);
     // with seals all the time, and with none
-    let store = if chain % 2 == 0 { BUSY } else { "min_free_mib = 0" };
+    let store = if chain.is_multiple_of(2) { BUSY } else { "min_free_mib = 0" };
     ring::make(&data, 100);
     let mut history = History::of(ring::look(&data));
     let (mut worst, mut told_of) = (Duration::ZERO, Vec::new());
@@ -32,7 +32,7 @@ fn chain(chain: u64) {
             std::thread::sleep(Duration::from_micros(dice.throw(3_000)));
         }
         let fault = now();
-        disk.cut_power((chain / 2 + round) % 2 == 0);
+        disk.cut_power((chain / 2 + round).is_multiple_of(2));
         victim.kill();
         disk.mount_again();
         let found = ring::look(&data);
