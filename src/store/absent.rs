@@ -1,8 +1,6 @@
 //! Files that should be there and are not, and those that should be gone and are still there: somebody removed the
 //! ones, the system did not let us remove the others. The seal thread, whose turn it is, looks every minute.
 
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::Store;
@@ -11,6 +9,7 @@ use super::record::{Gap, GapCause};
 use super::trouble::{Fault, advice};
 use super::upkeep::Turn;
 use crate::clock::Timestamp;
+use crate::error::Error;
 
 impl Store {
     pub(super) fn look_for_missing(&self, now: Duration) {
@@ -33,11 +32,7 @@ impl Store {
         let missing = segments.iter().filter(|one| self.folder.is_missing(Name::Segment(one.facts.number)));
         let mut lost = 0u64;
         for segment in missing {
-            segment.gone.store(true, Ordering::Relaxed);
-            {
-                let mut segments = self.segments.write();
-                Arc::make_mut(&mut segments).retain(|other| !Arc::ptr_eq(other, segment));
-            }
+            self.replace(std::slice::from_ref(segment), None);
             let facts = &segment.facts;
             let (from, to) = (Timestamp(facts.times.0), Timestamp(facts.times.1));
             let gap = Gap { from, to, packets: facts.packets, cause: GapCause::Damage };
@@ -50,11 +45,16 @@ impl Store {
     /// Removes a file, now or when the system lets us.
     pub(super) fn remove_file(&self, turn: &mut Turn, name: Name) {
         if let Err(error) = self.folder.remove(name) {
-            turn.leftover.push(name);
-            let text =
-                format!("{error}: old packets stay on the disk until it can be removed: {}", advice(&error));
-            self.trouble.raise(Fault::Leftover, text);
+            self.left_over(turn, name, &error);
         }
+    }
+
+    /// A file could not be removed; it is tried again.
+    pub(super) fn left_over(&self, turn: &mut Turn, name: Name, error: &Error) {
+        turn.leftover.push(name);
+        let text =
+            format!("{error}: old packets stay on the disk until it can be removed: {}", advice(error));
+        self.trouble.raise(Fault::Leftover, text);
     }
 
     pub(super) fn remove_leftovers(&self, turn: &mut Turn) {

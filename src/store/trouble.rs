@@ -25,6 +25,8 @@ pub(super) enum Fault {
     Unsealed,
     /// Files that should be gone are not.
     Leftover,
+    /// Segments that should be rewritten are not.
+    Chore,
 }
 
 impl Fault {
@@ -35,6 +37,7 @@ impl Fault {
             Self::Panic => "the packet folder is looked after again",
             Self::Unsealed => "packets are sealed again",
             Self::Leftover => "old packet files are removed again",
+            Self::Chore => "packet files are rewritten again",
         }
     }
 }
@@ -49,7 +52,7 @@ struct Alarm {
 enum Line {
     Error(String),
     Warning(String),
-    Info(&'static str),
+    Info(String),
 }
 
 #[derive(Debug, Default)]
@@ -91,7 +94,7 @@ impl Trouble {
     pub(super) fn clear(&self, fault: Fault) {
         let mut table = self.0.lock();
         if table.alarms.remove(&fault).is_some_and(|alarm| alarm.is_told) {
-            table.line(Line::Info(fault.over()));
+            table.line(Line::Info(fault.over().to_owned()));
         }
     }
 
@@ -109,6 +112,11 @@ impl Trouble {
         table.line(Line::Error(text.clone()));
         table.notice = Some((text, Duration::MAX));
         table.damaged += 1;
+    }
+
+    /// For the log alone.
+    pub(super) fn say(&self, text: String) {
+        self.0.lock().line(Line::Info(text));
     }
 
     /// Takes a notice away whose hour is over at the steady time `now`.

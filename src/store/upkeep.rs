@@ -7,12 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Store;
+use super::chore::Chores;
 use super::disk::write;
 use super::folder::Name;
 use super::front::Stop;
 use super::journal::{self, Journal};
+use super::output::Failed;
 use super::record::{Gap, GapCause};
-use super::seal::{self, Failed};
+use super::seal;
 use super::tier::Tier;
 use super::trouble::{Fault, advice};
 use crate::clock::Timestamp;
@@ -43,7 +45,7 @@ pub(super) struct Turn {
     removed: Duration,
     /// The tier at which sealing panicked, and how often.
     panicked: (u64, u32),
-    spare: Vec<Vec<u8>>,
+    pub(super) chores: Chores,
 }
 
 impl Turn {
@@ -59,7 +61,7 @@ impl Turn {
             leftover: Vec::new(),
             removed: now,
             panicked: (0, 0),
-            spare: Vec::new(),
+            chores: Chores::default(),
         }
     }
 
@@ -171,6 +173,7 @@ impl Store {
                 self.rotate(&mut turn, now);
             }
             self.seal_now(&mut turn, now);
+            self.stop_chores(&mut turn);
             self.folder.release();
         }
         self.trouble.tell();
@@ -201,7 +204,8 @@ impl Store {
     }
 
     /// Begins a new journal and leaves the old one's records to be sealed.
-    fn rotate(&self, turn: &mut Turn, now: Duration) {
+    /// Whether it could.
+    pub(super) fn rotate(&self, turn: &mut Turn, now: Duration) -> bool {
         let stamp = self.rules.read().age.stamp();
         let number = turn.number();
         let begun = Journal::create(&self.folder, number, journal::new_salt(), &stamp)
@@ -211,10 +215,11 @@ impl Store {
             Err(error) => {
                 drop(self.folder.remove(Name::Journal(number)));
                 let what = format!("{error}: a new journal cannot be begun: {}", advice(&error));
-                return self.unsealed(turn, now, &what);
+                self.unsealed(turn, now, &what);
+                return false;
             }
         };
-        let fresh = Tier::new(number, stamp.stretch(), std::mem::take(&mut turn.spare));
+        let fresh = Tier::new(number, stamp.stretch());
         let (old, pieces) = {
             let mut front = self.front.write();
             let old = std::mem::replace(&mut front.journal, journal);
@@ -222,7 +227,7 @@ impl Store {
             let mut tier = std::mem::replace(&mut front.tier, fresh);
             tier.stretch.to = stamp.ring;
             let spare = tier.take_spare();
-            front.tier.give_spare(spare);
+            front.tier.give_spare(spare, self.options.seal_bytes);
             if !tier.entries().is_empty() {
                 front.sealing.push(Arc::new(tier));
             }
@@ -230,15 +235,17 @@ impl Store {
         };
         turn.began = now;
         if pieces.is_empty() && !self.front.read().sealing.iter().any(|tier| tier.number == old.number) {
-            return self.remove_file(turn, Name::Journal(old.number));
+            self.remove_file(turn, Name::Journal(old.number));
+            return true;
         }
         // until the segment is there, a kill or a power cut must find the last records here; if the disk refuses, they
         // are still in memory, and what becomes of the segment is what is said
         drop(write(&old, &pieces).map_err(|(_, error)| error).and_then(|()| old.sync()));
+        true
     }
 
     /// Writes the segments that wait to be written, oldest first.
-    fn seal_pending(&self, turn: &mut Turn, now: Duration) {
+    pub(super) fn seal_pending(&self, turn: &mut Turn, now: Duration) {
         if turn.again > now {
             return;
         }
@@ -250,7 +257,7 @@ impl Store {
                 seal::write(&self.folder, &tier, &mut || self.sync_in_time(turn))
             }));
             match done {
-                Ok(Ok(segment)) => self.publish(segment),
+                Ok(Ok(segment)) => self.replace(&[], Some(segment)),
                 Ok(Err(Failed::Write(error) | Failed::Sync(error))) => {
                     let what = format!("{error}: sealing is tried again: {}", advice(&error));
                     return self.unsealed(turn, now, &what);
@@ -266,7 +273,9 @@ impl Store {
             self.sealed(number);
             self.remove_file(turn, Name::Journal(number));
             if let Some(tier) = Arc::into_inner(tier) {
-                turn.spare.extend(tier.recycle());
+                // to the tier that is being filled: kept for the next one, they would be a second budget
+                let spare = tier.recycle();
+                self.front.write().tier.give_spare(spare, self.options.seal_bytes);
             }
         }
         self.trouble.clear(Fault::Unsealed);

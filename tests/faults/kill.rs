@@ -77,7 +77,7 @@ fn chain(chain: u64) {
         slowest = slowest.max(found.opening);
         sealed = sealed.max(found.status.segments);
     }
-    assert!(history.removed > 0 && sealed > 5, "sealing and retention went on: {} {sealed}", history.removed);
+    assert!(history.removed[0] > 0 && sealed > 2, "sealing and retention went on: {sealed}");
     println!("chain {chain}: {ROUNDS} kills, the oldest loss {worst:?}, the slowest recovery {slowest:?}");
 }
 

@@ -150,15 +150,15 @@ pub(crate) struct History {
     known: BTreeMap<u64, i64>,
     /// The number after every one that was told.
     pub(crate) next: u64,
-    /// The byte budget has removed everything before this number.
-    pub(crate) removed: u64,
+    /// The byte budget has removed each user's packets before these numbers.
+    pub(crate) removed: [u64; 4],
 }
 
 impl History {
     /// Begins with what a ring holds now.
     pub(crate) fn of(found: Found) -> Self {
         let next = found.packets.last_key_value().map_or(0, |(number, _)| number + 1);
-        Self { known: found.packets, next, removed: 0 }
+        Self { known: found.packets, next, removed: [0; 4] }
     }
 
     /// Holds what is found after a fault at `fault` against what was told before it: all that was pushed more than
@@ -176,23 +176,28 @@ impl History {
             let expected = self.known.get(number).or_else(|| told.get(number));
             assert!(expected.is_none_or(|expected| expected == time), "packet {number} has another time");
         }
-        let oldest = found.packets.first_key_value().map_or(0, |(number, _)| *number);
-        assert!(oldest >= self.removed, "packet {oldest} has come back");
-        if self.known.range(..oldest).next().is_some() {
-            let bytes = found.status.bytes_on_disk;
-            assert!(bytes > 8 << 20, "packets before {oldest} are gone, and only {bytes} bytes are used");
-            self.removed = oldest;
-        }
-        for number in self.known.range(oldest..).map(|(number, _)| number) {
-            assert!(found.packets.contains_key(number), "packet {number} was there before this fault");
-        }
         let span = span + kept_waiting(&told, fault);
         let mut lost = Duration::ZERO;
-        for (number, time) in told.range(oldest..) {
-            if !found.packets.contains_key(number) && !found.was_dropped(*time) {
-                let age = Timestamp(fault).since(Timestamp(*time));
-                assert!(age < span, "packet {number} is lost, {age:?} after it was pushed");
-                lost = lost.max(age);
+        // the budget takes the oldest of each user
+        for one in 0..USERS {
+            let of_one = |number: &&u64| **number % USERS == one;
+            let oldest = found.packets.keys().find(of_one).copied().unwrap_or(0);
+            let removed = &mut self.removed[usize::try_from(one).unwrap()];
+            assert!(oldest >= *removed, "packet {oldest} has come back");
+            if self.known.range(..oldest).map(|(number, _)| number).any(|number| of_one(&number)) {
+                let bytes = found.status.bytes_on_disk;
+                assert!(bytes > 8 << 20, "packets before {oldest} are gone, and only {bytes} bytes are used");
+                *removed = oldest;
+            }
+            for number in self.known.range(oldest..).map(|(number, _)| number).filter(of_one) {
+                assert!(found.packets.contains_key(number), "packet {number} was there before this fault");
+            }
+            for (number, time) in told.range(oldest..).filter(|(number, _)| of_one(number)) {
+                if !found.packets.contains_key(number) && !found.was_dropped(*time) {
+                    let age = Timestamp(fault).since(Timestamp(*time));
+                    assert!(age < span, "packet {number} is lost, {age:?} after it was pushed");
+                    lost = lost.max(age);
+                }
             }
         }
         let last = told.last_key_value().into_iter().chain(found.packets.last_key_value());
