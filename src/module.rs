@@ -26,10 +26,12 @@ use crate::state::State;
 use crate::store::{Options, Store};
 
 mod drain;
+mod recorder;
 mod site;
 mod text;
 mod thread;
 
+pub use recorder::Recorder;
 pub use site::{Reply, Request};
 
 /// What the threads share.

@@ -37,7 +37,8 @@ fn a_registration_turns_the_sticker_green_and_its_end_grey() {
     assert_eq!((anna.sticker, anna.since, anna.contacts.len()), (Sticker::Free, at(1), 1));
 
     let changes = register(&state, Unregistered, "101", "sip:101@192.0.2.7", 2);
-    let gone = Change::Unregistered { contact: "sip:101@192.0.2.7".into(), expired: false };
+    let gone =
+        Change::Unregistered { endpoint: "101".into(), contact: "sip:101@192.0.2.7".into(), expired: false };
     assert_eq!(changes, [gone, sticker(Sticker::Offline, 0)]);
     assert_eq!(shown(&state), (Sticker::Offline, 0));
     assert_eq!(state.user(&bruno()).version, 0);

@@ -13,8 +13,8 @@ use crate::clock::Timestamp;
 use crate::config::CaptureConfig;
 use crate::error::Result;
 use crate::event::UserKey;
-use crate::module::Core;
 use crate::module::thread::{Faults, TICK, Worker};
+use crate::module::{Core, Recorder};
 use crate::store::record::{Attribution, Gap, GapCause, PacketParts, Payload, Record};
 
 /// How long the drain rests when the queue is empty: polling, because waking it would cost the PBX's thread.
@@ -32,6 +32,7 @@ pub(super) fn start(core: &Arc<Core>, config: &CaptureConfig) -> Result<Worker> 
             Drain::new(Arc::clone(&core.tap), Arc::clone(&core.attributor), Arc::clone(&core.settings));
         let mut owed = 0;
         let mut faults = Faults::default();
+        let mut recorder = Recorder::new();
         let mut flushed = Instant::now();
         let mut ticked = Instant::now();
         while !core.stop.load(Ordering::Acquire) {
@@ -42,6 +43,9 @@ pub(super) fn start(core: &Arc<Core>, config: &CaptureConfig) -> Result<Worker> 
                 ticked = Instant::now();
                 faults.guarded("expiry", || core.note(core.state.expire(core.clock.now())));
             }
+            faults.guarded("the recorder", || {
+                recorder.poll(&core.state, &core.directory, &core.store, core.clock.now());
+            });
             if flushed.elapsed() >= FLUSH {
                 flushed = Instant::now();
                 faults.guarded("flush", || drop(core.store.flush()));
@@ -56,6 +60,10 @@ pub(super) fn start(core: &Arc<Core>, config: &CaptureConfig) -> Result<Worker> 
                 break;
             }
         }
+        faults.guarded("the recorder", || {
+            recorder.poll(&core.state, &core.directory, &core.store, core.clock.now());
+            recorder.stop(&core.store);
+        });
         // for a `close` that waits no longer
         faults.guarded("flush", || drop(core.store.flush()));
     })

@@ -21,6 +21,7 @@ use crate::store::Store;
 pub use crate::audit::Entry as AuditEntry;
 
 pub mod diagnostics;
+pub mod rewind;
 pub(crate) mod tally;
 pub mod terminal;
 pub(crate) mod terminals;

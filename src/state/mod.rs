@@ -25,7 +25,7 @@ use parking_lot::Mutex;
 pub use self::snapshot::{Changes, Contact, Failure, Leg, Totals, UserState};
 use self::tables::Tables;
 use crate::clock::Timestamp;
-use crate::event::{EndpointKey, Event, UserKey};
+use crate::event::{EndpointKey, Event, Shown, UserKey};
 
 /// Bytes kept of a text that a peer chooses: User-Agent, Call-ID, names.
 const SHORT: usize = 256;
@@ -153,6 +153,11 @@ impl State {
     /// time.
     pub fn user(&self, key: &UserKey) -> Arc<UserState> {
         self.tables.lock().user(key).unwrap_or_else(|| Arc::clone(&self.unknown))
+    }
+
+    /// What the wall shows of a user now. Costs a look-up and a copy of the contacts, and leaves nothing in memory.
+    pub fn shown(&self, key: &UserKey) -> Shown {
+        self.tables.lock().shown(key).unwrap_or_default()
     }
 
     /// Grows with each visible change of any user: all of [`UserState`] but a contact's `refreshed`, `call_id` and

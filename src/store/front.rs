@@ -46,8 +46,9 @@ impl Front {
         }
     }
 
-    /// Keeps a record, or counts it as missing. Gives its seq.
-    pub(super) fn push(&mut self, time: Timestamp, user: &UserKey, content: Content<'_>) -> u64 {
+    /// Keeps a record, or counts it as missing. Gives its seq, and whether it is kept. A page of the wall is not missed in
+    /// anybody's packets: who wrote it has to write it again.
+    pub(super) fn push(&mut self, time: Timestamp, user: &UserKey, content: Content<'_>) -> (u64, bool) {
         let refused = match self.stopped {
             Some(_) => Some(GapCause::Disk),
             None => (self.bytes() >= self.limit).then_some(GapCause::Limit),
@@ -63,6 +64,7 @@ impl Front {
         });
         match refused {
             None => self.stored += packets,
+            Some(_) if matches!(content, Content::Wall(_)) => {}
             Some(cause) => {
                 self.lost += packets;
                 let gap = self.missing.get_or_insert(Gap { from: time, to: time, packets: 0, cause });
@@ -71,7 +73,7 @@ impl Front {
                 gap.packets += packets;
             }
         }
-        seq
+        (seq, refused.is_none())
     }
 
     /// Writes down what was missing, now that records are kept again.

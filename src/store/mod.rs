@@ -6,6 +6,7 @@
 //! a `segment` of `run`s; `retain` removes segments, by the ring's own clock (`age`).
 
 mod age;
+pub mod board;
 mod folder;
 mod front;
 mod journal;
@@ -18,6 +19,7 @@ mod seal;
 mod segment;
 mod tier;
 mod upkeep;
+pub mod wall;
 mod wire;
 
 use std::collections::HashMap;
@@ -190,7 +192,7 @@ impl Store {
         let mut front = self.front.write();
         front.check()?;
         for record in records {
-            record.seq = front.push(record.time, &record.user, Content::from(&record.payload));
+            record.seq = front.push(record.time, &record.user, Content::from(&record.payload)).0;
         }
         Ok(())
     }
@@ -202,7 +204,7 @@ impl Store {
     pub fn append_packet(&self, time: Timestamp, user: &UserKey, packet: PacketParts<'_>) -> Result<u64> {
         let mut front = self.front.write();
         front.check()?;
-        Ok(front.push(time, user, Content::Packet(packet)))
+        Ok(front.push(time, user, Content::Packet(packet)).0)
     }
 
     /// Whether a seal is due by size, so that the seal thread need not wait. Any thread, one short lock.

@@ -221,7 +221,7 @@ impl Store {
         }
     }
 
-    fn alarm_once(&self, segment: &Segment, what: &str) {
+    pub(super) fn alarm_once(&self, segment: &Segment, what: &str) {
         if !segment.damaged.swap(true, Ordering::Relaxed) {
             let path = self.folder.path(Name::Segment(segment.facts.number));
             tracing::error!("{}: {what}: its packets are shown as a gap; look at the disk", path.display());
