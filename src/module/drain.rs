@@ -44,7 +44,7 @@ pub(super) fn start(core: &Arc<Core>, config: &CaptureConfig) -> Result<Worker> 
                 faults.guarded("expiry", || core.note(core.state.expire(core.clock.now())));
             }
             faults.guarded("the recorder", || {
-                recorder.poll(&core.state, &core.directory, &core.store, core.clock.now());
+                recorder.poll(&core.state, &core.directory, &core.store, &core.clock);
             });
             if flushed.elapsed() >= FLUSH {
                 flushed = Instant::now();
@@ -61,8 +61,8 @@ pub(super) fn start(core: &Arc<Core>, config: &CaptureConfig) -> Result<Worker> 
             }
         }
         faults.guarded("the recorder", || {
-            recorder.poll(&core.state, &core.directory, &core.store, core.clock.now());
-            recorder.stop(&core.store);
+            recorder.poll(&core.state, &core.directory, &core.store, &core.clock);
+            recorder.stop(&core.store, &core.clock);
         });
         // for a `close` that waits no longer
         faults.guarded("flush", || drop(core.store.flush()));

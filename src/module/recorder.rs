@@ -7,7 +7,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::clock::Timestamp;
+use crate::clock::{Clock, Timestamp};
 use crate::directory::Directory;
 use crate::event::{Grey, Shown, Sticker, UserKey};
 use crate::query::rewind::ALIVE;
@@ -65,6 +65,7 @@ pub struct Recorder {
     /// The state's version that is written.
     seen: u64,
     generation: Option<u64>,
+    forgotten: u64,
     now: Timestamp,
     tended: Timestamp,
     /// The ring does not take pages.
@@ -90,6 +91,7 @@ impl Recorder {
             epoch: epoch(),
             seen: 0,
             generation: None,
+            forgotten: 0,
             now: Timestamp::MIN,
             tended: Timestamp::MIN,
             refused: false,
@@ -102,10 +104,11 @@ impl Recorder {
         }
     }
 
-    /// Writes what changed since the last time, and what is due. Costs two atomic reads when there is nothing; else some
+    /// Writes what changed since the last time, and what is due. Costs three atomic reads when there is nothing; else some
     /// microseconds a user who changed, and at most 256 users of a round. Memory only: the store's lock and the state's,
     /// never both.
-    pub fn poll(&mut self, state: &State, directory: &Directory, store: &Store, now: Timestamp) {
+    pub fn poll(&mut self, state: &State, directory: &Directory, store: &Store, clock: &Clock) {
+        let now = clock.now();
         if now < self.now.minus(SET_BACK) {
             self.resume();
             self.now = now;
@@ -125,25 +128,29 @@ impl Recorder {
             for company in directory.companies() {
                 self.start(&company.id, store);
             }
-            // the state forgets users without naming them
+        }
+        let forgotten = state.forgotten();
+        if self.forgotten != forgotten {
+            self.forgotten = forgotten;
             let known: Vec<_> = self.known.keys().cloned().collect();
-            self.write(known, state, store);
+            self.write(known, state, store, clock);
         }
         let version = state.version();
         if version > self.seen {
             let changed = state.changed_since(self.seen);
-            self.write(changed, state, store);
+            self.write(changed, state, store, clock);
             self.seen = version;
         }
         if tend {
             self.tended = self.now;
             self.tend(store);
         }
-        self.slice(state, store);
+        self.slice(state, store, clock);
     }
 
     /// Writes that the module stops here.
-    pub fn stop(&mut self, store: &Store) {
+    pub fn stop(&mut self, store: &Store, clock: &Clock) {
+        self.now = self.now.max(clock.now());
         let companies: Vec<_> = self.tracks.keys().cloned().collect();
         for company in companies {
             self.page(&company, Head { stop: true, ..Head::default() }, store, &[]);
@@ -170,7 +177,7 @@ impl Recorder {
     }
 
     /// Writes those of the users that are shown in another way than was written.
-    fn write(&mut self, users: Vec<Arc<UserKey>>, state: &State, store: &Store) {
+    fn write(&mut self, users: Vec<Arc<UserKey>>, state: &State, store: &Store, clock: &Clock) {
         let mut by_company: BTreeMap<Arc<str>, Vec<Arc<UserKey>>> = BTreeMap::new();
         for user in users {
             by_company.entry(Arc::clone(&user.company)).or_default().push(user);
@@ -179,7 +186,7 @@ impl Recorder {
             self.start(&company, store);
             let mut users = users.into_iter();
             loop {
-                let lines = self.lines(&mut users, state, false);
+                let lines = self.lines(&mut users, (state, clock), false);
                 if lines.is_empty() {
                     break;
                 }
@@ -192,7 +199,7 @@ impl Recorder {
     fn lines(
         &mut self,
         users: &mut dyn Iterator<Item = Arc<UserKey>>,
-        state: &State,
+        (state, clock): (&State, &Clock),
         all: bool,
     ) -> Vec<(Arc<UserKey>, Shown, bool)> {
         let (mut lines, mut long) = (Vec::new(), 0);
@@ -221,6 +228,8 @@ impl Recorder {
             long += user.user.len() + 16 + if with_terminals { texts.sum::<usize>() } else { 0 };
             lines.push((user, shown, with_terminals));
         }
+        // after the state was asked: nothing is told before it happened
+        self.now = self.now.max(clock.now());
         lines
     }
 
@@ -240,8 +249,10 @@ impl Recorder {
     /// Says of silent companies that they are looked after, and finds those whose round is due.
     fn tend(&mut self, store: &Store) {
         let mut members: HashMap<&Arc<str>, usize> = HashMap::new();
-        for user in self.known.keys() {
-            *members.entry(&user.company).or_default() += 1;
+        if self.tracks.values().any(|track| track.lines >= FEW_LINES) {
+            for user in self.known.keys() {
+                *members.entry(&user.company).or_default() += 1;
+            }
         }
         let mut silent = Vec::new();
         for (company, track) in &self.tracks {
@@ -261,7 +272,7 @@ impl Recorder {
     }
 
     /// Writes one slice of the round that is under way, or of the next.
-    fn slice(&mut self, state: &State, store: &Store) {
+    fn slice(&mut self, state: &State, store: &Store, clock: &Clock) {
         let mut round = match self.round.take() {
             Some(round) => round,
             None => {
@@ -271,7 +282,7 @@ impl Recorder {
             }
         };
         let mut users = std::iter::from_fn(|| round.left.pop_front());
-        let lines = self.lines(&mut users, state, true);
+        let lines = self.lines(&mut users, (state, clock), true);
         let head = Head { first: round.began.is_none(), last: round.left.is_empty(), ..Head::default() };
         let began = *round.began.get_or_insert(self.now);
         if head.last

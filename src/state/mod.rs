@@ -64,6 +64,8 @@ pub struct State {
     tables: Mutex<Tables>,
     /// The tables' version, readable without the lock; set while it is held.
     version: AtomicU64,
+    /// As above: how many users were forgotten.
+    forgotten: AtomicU64,
     unknown: Arc<UserState>,
 }
 
@@ -76,7 +78,12 @@ impl Default for State {
 impl State {
     /// Nobody, nothing.
     pub fn new() -> Self {
-        Self { tables: Mutex::default(), version: AtomicU64::new(0), unknown: Arc::default() }
+        Self {
+            tables: Mutex::default(),
+            version: AtomicU64::new(0),
+            forgotten: AtomicU64::new(0),
+            unknown: Arc::default(),
+        }
     }
 
     /// Replaces the map from endpoint to user. Contacts and legs stay with their endpoint; those of an endpoint that
@@ -166,6 +173,11 @@ impl State {
         self.version.load(Ordering::Acquire)
     }
 
+    /// Grows with each user that is forgotten, whom [`State::changed_since`] does not name. Takes no lock.
+    pub fn forgotten(&self) -> u64 {
+        self.forgotten.load(Ordering::Acquire)
+    }
+
     /// Users who changed visibly after `version`, each once, the latest change last. Takes no lock when there are none;
     /// else costs as much as there are.
     pub fn changed_since(&self, version: u64) -> Vec<Arc<UserKey>> {
@@ -197,6 +209,7 @@ impl State {
         let mut tables = self.tables.lock();
         work(&mut tables, &mut changes);
         self.version.store(tables.users.version(), Ordering::Release);
+        self.forgotten.store(tables.users.forgotten(), Ordering::Release);
         drop(tables);
         changes
     }

@@ -98,6 +98,8 @@ pub(super) struct Users {
     rows: Slab<Row>,
     order: Order,
     version: u64,
+    /// How many users were dropped so far.
+    forgotten: u64,
     pub(super) count: Count,
 }
 
@@ -129,6 +131,10 @@ impl Users {
 
     pub(super) fn version(&self) -> u64 {
         self.version
+    }
+
+    pub(super) fn forgotten(&self) -> u64 {
+        self.forgotten
     }
 
     /// Users whose last visible change is after `version`, in the order of those changes.
@@ -240,6 +246,7 @@ impl Users {
             return;
         }
         if let Some(row) = self.rows.remove(at) {
+            self.forgotten += 1;
             self.numbers.remove(&row.key);
             self.order.remove(at);
             *self.count.of(row.sticker) -= 1;

@@ -15,7 +15,7 @@ fn short(length: usize) -> [u8; 4] {
 }
 
 /// A journal whose frames hold these records.
-pub(super) fn journal<'a>(records: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
+pub(super) fn journal(records: impl Iterator<Item = Vec<u8>>) -> Vec<u8> {
     let mut header = b"USRMONJ\n".to_vec();
     header.extend_from_slice(&1u16.to_le_bytes());
     header.extend_from_slice(&61u16.to_le_bytes());
@@ -30,8 +30,8 @@ pub(super) fn journal<'a>(records: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
     for record in records {
         file.extend_from_slice(&(SALT.rotate_left(11) ^ 0x5553_4a4d).to_le_bytes());
         file.extend_from_slice(&short(record.len()));
-        file.extend_from_slice(&crc(SALT, &[&short(record.len()), record]));
-        file.extend_from_slice(record);
+        file.extend_from_slice(&crc(SALT, &[&short(record.len()), &record]));
+        file.extend_from_slice(&record);
     }
     file
 }

@@ -100,13 +100,20 @@ pub(crate) fn journal(data: &[u8]) {
     }
 }
 
-/// Any bytes as records, in a journal that is whole: each after its length in two bytes.
+/// Any bytes as records, in a journal that is whole: each after its length in two bytes. Their numbers differ, as the
+/// store's do.
 pub(crate) fn record(data: &[u8]) {
     let mut rest = data;
+    let mut number = 0u64;
     let records = std::iter::from_fn(|| {
         let (&[low, high], tail) = rest.split_first_chunk::<2>()?;
         let (record, tail) = tail.split_at(usize::from(u16::from_le_bytes([low, high])).min(tail.len()));
         rest = tail;
+        number += 1;
+        let mut record = record.to_vec();
+        if let Some(seq) = record.get_mut(1..9) {
+            seq.copy_from_slice(&number.to_le_bytes());
+        }
         Some(record)
     });
     read(Some(&forge::journal(records)), None);
