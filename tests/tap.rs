@@ -148,6 +148,7 @@ fn changes_keep_their_place_and_get_through_a_flood() {
         }
         Caught::Quality { quality, .. } => order.push(quality.time.0),
         Caught::Dropped(dropped) => assert_eq!(dropped.packets, 1),
+        Caught::Missing { .. } => panic!("{caught:?}"),
     });
     assert_eq!(order, [1, 2, 3, 4, 6, 7]);
 }

@@ -8,9 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::attribute::{Attributed, Attributor, Certainty};
+use super::gate::{Gate, Limits};
 use super::message::scan;
+use super::outlet::{Item, News};
+use super::pressure::Gauge;
 use super::redact::redact_head;
-use super::{Dropped, Item, Owned, Tap};
+pub use super::stretch::Why;
+use super::{Dropped, Owned, Tap};
 use crate::clock::Timestamp;
 use crate::event::{Change, DumpDetail, Quality, UserKey};
 use crate::settings::Settings;
@@ -57,6 +61,15 @@ pub enum Caught<'a> {
     Packet(Captured<'a>),
     /// The queue was full for a while.
     Dropped(Dropped),
+    /// Packets of one user were counted instead of kept, or kept with less detail. The empty key: it is not known whose.
+    Missing {
+        /// Whose.
+        user: Arc<UserKey>,
+        /// Why.
+        why: Why,
+        /// When, and how many.
+        dropped: Dropped,
+    },
     /// A change of a user.
     Change {
         /// Whose.
@@ -87,6 +100,7 @@ pub struct Drain {
     facts: u64,
     reported_drops: u64,
     nobody: Arc<UserKey>,
+    gate: Gate,
     out: Vec<u8>,
 }
 
@@ -97,7 +111,7 @@ struct Waiting {
 }
 
 impl Drain {
-    /// A drain with nothing waiting.
+    /// A drain with nothing waiting, and without bounds on what nothing proves.
     pub fn new(tap: Arc<Tap>, attributor: Arc<Attributor>, settings: Arc<Settings>) -> Self {
         Self {
             tap,
@@ -108,14 +122,29 @@ impl Drain {
             facts: 0,
             reported_drops: 0,
             nobody: Arc::default(),
+            gate: Gate::new(&Limits::NONE, Arc::default()),
             out: Vec::with_capacity(2_048),
         }
+    }
+
+    /// With bounds on what nothing proves, and a gauge that shows how the intake is.
+    pub fn bounded(self, limits: &Limits, gauge: Arc<Gauge>) -> Self {
+        Self { gate: Gate::new(limits, gauge), ..self }
+    }
+
+    /// Tells how full the memory behind the drain is, per mille, and how many users there are: both count when packets
+    /// come faster than they can be kept. To be told before each round, or as often as it changes.
+    pub fn press(&mut self, memory: u32, users: usize) {
+        self.gate.press(memory, users);
     }
 
     /// Takes up to 2,048 items from the tap and hands on what is ready; says how many packets, changes and reports
     /// it took. `now` decides only how long packets wait. Zero: time for a pause (10 ms, say).
     pub fn round(&mut self, now: Timestamp, sink: &mut dyn FnMut(Caught<'_>)) -> usize {
         self.attributor.tend();
+        self.gate.begin(now, &self.tap, &mut |user, why, dropped| {
+            sink(Caught::Missing { user, why, dropped });
+        });
         self.report_drops(sink);
         self.retry(now, sink);
         let mut taken = 0;
@@ -125,14 +154,8 @@ impl Drain {
             taken += 1;
             match item {
                 Item::Packet(packet) => self.packet(packet, now, sink),
-                Item::Change(change) => {
-                    let (user, time, change) = *change;
-                    sink(Caught::Change { user, time, change });
-                }
-                Item::Quality(quality) => {
-                    let (user, quality) = *quality;
-                    sink(Caught::Quality { user, quality });
-                }
+                Item::News(News::Change(user, time, change)) => sink(Caught::Change { user, time, change }),
+                Item::News(News::Quality(user, quality)) => sink(Caught::Quality { user, quality }),
             }
         }
         taken
@@ -153,6 +176,7 @@ impl Drain {
             self.deliver(&waiting.packet, attributed, sink);
         }
         self.report_drops(sink);
+        self.gate.finish(&self.tap, &mut |user, why, dropped| sink(Caught::Missing { user, why, dropped }));
         taken
     }
 
@@ -208,10 +232,11 @@ impl Drain {
 
     fn deliver(&mut self, packet: &Owned, attributed: Attributed, sink: &mut dyn FnMut(Caught<'_>)) {
         let user = attributed.user.unwrap_or_else(|| self.nobody.clone());
-        let detail = self.settings.dump_detail(&user.company);
-        if detail == DumpDetail::Off {
+        let set = self.settings.dump_detail(&user.company);
+        if set == DumpDetail::Off {
             return;
         }
+        let Some(detail) = self.gate.admit(&user, attributed.certainty, packet, set) else { return };
         let redacted = redact_head(detail, packet.data(), packet.is_torn(), &mut self.out);
         sink(Caught::Packet(Captured {
             user,

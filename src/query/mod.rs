@@ -3,17 +3,18 @@
 //! changing settings is audited here, so that no page can forget it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::audit::{Audit, Entry};
 use crate::capture::Tap;
+use crate::capture::pressure::{Gauge, Reading};
 use crate::clock::{Clock, Timestamp};
 use crate::config::Role;
 use crate::directory::{Company, Directory, User};
 use crate::error::{Error, Result};
 use crate::event::{DumpDetail, Host, UserKey};
 use crate::query::tally::Tallies;
+use crate::query::words::overload_words;
 use crate::settings::{Administrator, Settings};
 use crate::state::State;
 use crate::store::Store;
@@ -43,8 +44,8 @@ pub struct Parts {
     pub audit: Arc<Audit>,
     /// For its counters only.
     pub tap: Arc<Tap>,
-    /// Packets of nobody known that were not kept because they were over the bound.
-    pub unattributed_dropped: Arc<AtomicU64>,
+    /// How the intake is.
+    pub gauge: Arc<Gauge>,
     /// The time.
     pub clock: Clock,
     /// For its name and round-trip times.
@@ -100,6 +101,8 @@ pub struct Health {
     pub alarm: Option<String>,
     /// Packets dropped since the start because the queue was full.
     pub dropped: u64,
+    /// What overload takes away now; `None`: there is none.
+    pub overload: Option<String>,
 }
 
 /// How the module itself is doing, for the PBX's command line.
@@ -113,6 +116,10 @@ pub struct Status {
     pub dropped: u64,
     /// Packets of nobody known not kept since the start, because they were over the bound of such packets.
     pub unattributed_dropped: u64,
+    /// Overload and bounds at the intake.
+    pub intake: Reading,
+    /// What overload takes away now; `None`: there is none.
+    pub overload: Option<String>,
     /// Packets taken since the start.
     pub taken: u64,
     /// The store's own figures.
@@ -165,6 +172,7 @@ impl Query {
             host: self.0.host.name(),
             alarm: self.0.store.status().alarm,
             dropped: self.0.tap.counters().dropped,
+            overload: overload_words(self.0.gauge.read().ladder),
         }
     }
 
@@ -172,11 +180,14 @@ impl Query {
     pub fn status(&self) -> Status {
         let store = self.0.store.status();
         let counters = self.0.tap.counters();
+        let intake = self.0.gauge.read();
         Status {
             host: self.0.host.name(),
             alarm: store.alarm.clone(),
             dropped: counters.dropped,
-            unattributed_dropped: self.0.unattributed_dropped.load(Ordering::Relaxed),
+            unattributed_dropped: intake.unattributed,
+            overload: overload_words(intake.ladder),
+            intake,
             taken: counters.pushed,
             store,
             state: self.0.state.totals(),

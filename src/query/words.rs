@@ -2,11 +2,15 @@
 
 use std::net::SocketAddr;
 
+use crate::capture::pressure::{Ladder, Step};
 use crate::event::{CallDirection, CallPhase, Change, FailureCause, Transport};
 use crate::store::record::{Gap, GapCause};
 
 /// A gap as a sentence: how many packets are missing, and why.
 pub(crate) fn gap_words(gap: &Gap) -> String {
+    if gap.cause == GapCause::Lowered {
+        return "Overload: packets are kept with less than the company's dump detail here.".to_owned();
+    }
     let number = match gap.packets {
         0 => "Packets are".to_owned(),
         1 => "1 packet is".to_owned(),
@@ -17,10 +21,37 @@ pub(crate) fn gap_words(gap: &Gap) -> String {
         GapCause::Damage => "a stretch of the disk could not be read",
         GapCause::Disk => "the disk refused to write or was too full",
         GapCause::Limit => "a limit of the store was reached",
+        GapCause::Overload => "overload, they were only counted",
+        GapCause::Unproven => {
+            "nothing proved them to be this user's, and only so many of such packets are kept"
+        }
+        GapCause::Lowered => "none, less is kept of each",
         GapCause::Fault => "a fault of usermon itself, see the PBX's log",
         GapCause::Other => "the cause is of a later version",
     };
     format!("{number} missing here: {cause}.")
+}
+
+/// What overload takes away now, as a sentence; `None`: there is no overload.
+pub(crate) fn overload_words(ladder: Ladder) -> Option<String> {
+    let rest = |step: Step| match step {
+        Step::Full => "everything the dump detail says",
+        Step::Headers => "at most headers",
+        Step::Summary => "at most a summary",
+        Step::Counters => "only the number",
+    };
+    match (ladder.loud(), ladder.all()) {
+        (Step::Full, _) => None,
+        (loud, Step::Full) => Some(format!(
+            "more packets come than can be kept. Of the loudest users' packets {} is kept, of the others' everything.",
+            rest(loud)
+        )),
+        (loud, all) => Some(format!(
+            "more packets come than can be kept. Of all users' packets {} is kept, of the loudest users' {}.",
+            rest(all),
+            rest(loud)
+        )),
+    }
 }
 
 /// A change as a sentence for an administrator.

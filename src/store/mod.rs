@@ -1,5 +1,5 @@
-//! The two-day ring on disk. The drain thread appends and flushes, the seal thread maintains, pages read; it
-//! knows users only by their keys and packets only as bytes. It never tells the PBX of a fault: what cannot be
+//! The two-day ring on disk. The drain thread appends, the journal thread flushes, the seal thread maintains, pages
+//! read; it knows users only by their keys and packets only as bytes. It never tells the PBX of a fault: what cannot be
 //! stored is counted, becomes a gap in the ring, and an alarm in [`Status`].
 //!
 //! Records go into a `tier` in memory and, by [`Store::flush`], into its `journal`; `seal` turns a tier into
@@ -9,6 +9,7 @@ mod age;
 pub mod board;
 mod folder;
 mod front;
+mod gap;
 mod journal;
 mod read;
 pub mod record;
@@ -48,7 +49,7 @@ pub struct Options {
     /// Free bytes of the disk below which nothing is stored.
     pub min_free_bytes: u64,
     /// Bytes of journal, and of memory, at which it is sealed; at most 1 GiB. Twice as much is held while a
-    /// seal is under way, then records are dropped and counted.
+    /// seal is under way, then packets are dropped and counted.
     pub seal_bytes: u64,
     /// Time after which a journal is sealed in any case.
     pub seal_interval: Duration,
@@ -211,6 +212,12 @@ impl Store {
     pub fn is_seal_due(&self) -> bool {
         let front = self.front.read();
         front.stopped.is_none() && front.tier.bytes() >= self.options.seal_bytes
+    }
+
+    /// How full the memory is that holds what comes while a seal is under way, per mille: beyond 1,000 packets are
+    /// dropped and counted. Any thread, one short lock.
+    pub fn pressure(&self) -> u32 {
+        self.front.read().pressure(self.options.seal_bytes)
     }
 
     /// How the ring is. Any thread; cost in proportion to the number of segments.

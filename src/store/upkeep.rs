@@ -56,7 +56,7 @@ fn write(journal: &Journal, pieces: &[(u64, Piece)]) -> Result<(), (u64, Error)>
 }
 
 impl Store {
-    /// Hands what was appended to the kernel. The drain thread, every 250 ms; blocks for the write.
+    /// Hands what was appended to the kernel. The journal thread, every 200 ms; blocks for the write.
     ///
     /// # Errors
     /// None; a disk that refuses raises an alarm.

@@ -101,7 +101,7 @@ pub(crate) fn site_with_users(ids: &[&str]) -> Site {
         store: Arc::clone(&store),
         settings: Arc::new(settings),
         audit: Arc::clone(&audit),
-        unattributed_dropped: Arc::default(),
+        gauge: Arc::default(),
         tap: Arc::new(Tap::new(16, 65_536, clock.clone())),
         clock: clock.clone(),
         host: Arc::new(Pbx),

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use usermon::capture::drain::Why;
 use usermon::capture::{Attributor, Caught, Certainty, Drain, Tap};
 use usermon::clock::{Clock, Timestamp};
 use usermon::config::Config;
@@ -139,6 +140,8 @@ impl Out {
                 }
             }
             Caught::Dropped(dropped) => self.dropped += dropped.packets,
+            Caught::Missing { why: Why::Lowered, .. } => {}
+            Caught::Missing { dropped, .. } => self.dropped += dropped.packets,
             Caught::Change { .. } | Caught::Quality { .. } => panic!("none was put in"),
         }
     }
