@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use usermon::capture::redact::{MESSAGE_LIMIT, redact};
 use usermon::event::DumpDetail;
 
-#[expect(dead_code, reason = "tests/fuzz_replay.rs takes the rest")]
+#[expect(dead_code, unreachable_pub, reason = "tests/fuzz_replay.rs takes the rest")]
 #[path = "fuzz/body/redact.rs"]
 mod body;
 #[expect(dead_code, reason = "the other tests of the redactor take the rest")]

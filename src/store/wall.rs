@@ -1,12 +1,11 @@
 //! A page of a company's wall, as bytes. The drain thread writes one whenever stickers or terminals changed: the users
-//! that did, each as it is now. From time to time all users are written again, in slices, so that nobody has to read
-//! further back than the last such *round*. A page that comes after nothing (the module's start) begins with everybody
-//! as never heard of. Pages are numbered, so that one that is lost is missed.
+//! that did, each as it is now. From time to time all are written again, in slices: a *round*, the furthest back that
+//! anybody has to read. The module's start begins with nobody heard of. Pages are numbered: one that is lost is missed.
 //!
 //! Page: flags `u8`, `epoch u32` (which run of the module), `base i64` (time of the first slice of the last whole
-//! round, which may end with this page), number, users to the end. User: id, bits `u8` (0-1 sticker, 2 terminals follow, 3 something of a later
-//! version follows), calls, since (before the page), if grey why `u8`, terminals after their length, the later thing
-//! after its length. Numbers are LEB128. Decoding never panics and never allocates by a length it read.
+//! round, which may end with this page), number, users to the end. User: id, bits `u8` (0-1 sticker, 2 terminals follow,
+//! 3 something of a later version follows, 4 no since), calls, since (before the page), if grey why `u8`, terminals after
+//! their length, the later thing after its length. Numbers are LEB128. No length that is read decides an allocation.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -70,11 +69,14 @@ impl Writer {
     /// Adds a user, with its terminals or with those it had.
     pub fn push(&mut self, user: &str, shown: &Shown, with_terminals: bool) {
         put_bytes(&mut self.bytes, user.as_bytes());
-        self.bytes.push(number(shown.sticker) | u8::from(with_terminals) << 2);
-        put_varint(&mut self.bytes, u64::from(shown.calls));
         // what began before the module was loaded has no time
-        let since = if shown.since == Timestamp::default() { i64::MIN } else { self.before(shown.since) };
-        put_signed(&mut self.bytes, since);
+        let since = (shown.since != Timestamp::default()).then_some(shown.since);
+        let bits = (u8::from(with_terminals) << 2) | (u8::from(since.is_none()) << 4);
+        self.bytes.push(number(shown.sticker) | bits);
+        put_varint(&mut self.bytes, u64::from(shown.calls));
+        if let Some(since) = since {
+            put_signed(&mut self.bytes, self.time.0.wrapping_sub(since.0));
+        }
         if shown.sticker == Sticker::Offline {
             self.bytes.push(shown.grey.number());
         }
@@ -82,10 +84,6 @@ impl Writer {
             self.terminals(shown);
             put_bytes(&mut self.bytes, &self.scratch);
         }
-    }
-
-    fn before(&self, time: Timestamp) -> i64 {
-        self.time.0.wrapping_sub(time.0)
     }
 
     fn terminals(&mut self, shown: &Shown) {
@@ -182,9 +180,9 @@ fn line<'a>(time: Timestamp, reader: &mut Reader<'a>) -> Option<Line<'a>> {
     let bits = reader.u8()?;
     let sticker = sticker(bits & 3);
     let calls = u32::try_from(reader.varint()?).ok()?;
-    let since = match reader.signed()? {
-        i64::MIN => Timestamp::default(),
-        before => Timestamp(time.0.wrapping_sub(before)),
+    let since = match bits & 16 {
+        0 => Timestamp(time.0.wrapping_sub(reader.signed()?)),
+        _ => Timestamp::default(),
     };
     let grey = if sticker == Sticker::Offline { Grey::from_number(reader.u8()?) } else { Grey::default() };
     let terminals = match bits & 4 {

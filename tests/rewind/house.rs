@@ -97,7 +97,7 @@ impl House {
             store: Arc::clone(&store),
             settings: Arc::new(Settings::open(&config).unwrap()),
             audit: Arc::new(Audit::open(self.folder.path(), self.clock.clone()).unwrap()),
-            unattributed_dropped: Arc::default(),
+            gauge: Arc::default(),
             tap: Arc::new(Tap::new(16, 65_536, self.clock.clone())),
             clock: self.clock.clone(),
             host: Arc::new(Pbx),

@@ -5,10 +5,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use usermon::clock::{Clock, Timestamp};
-use usermon::event::{CallPhase, Event, FailureCause, Grey, Host, RegistrationStep, Sticker, UserKey};
+use usermon::event::{
+    Bound, CallPhase, Event, FailureCause, Grey, Host, RegistrationStep, Shown, Sticker, Transport, UserKey,
+};
 use usermon::module::Module;
 use usermon::query::rewind::{Then, Untold};
 use usermon::store::record::{Gap, GapCause, Payload, Record};
+use usermon::store::wall::{Head, Page, Writer};
 
 mod house;
 mod property;
@@ -277,4 +280,61 @@ fn the_module_keeps_it_through_a_restart() {
     assert!(desk.iter().all(|words| words.contains("sip:0@")), "{desk:?}");
     assert!(other.iter().all(|words| words.contains("sip:1@")), "{other:?}");
     module.close(Duration::from_secs(10)).unwrap();
+}
+
+/// The bytes of a page are on disks: they are read for ever, and written like this until there is another kind of record.
+#[test]
+fn a_page_is_written_and_read_as_in_its_first_version() {
+    let phone = Bound {
+        endpoint: "101".into(),
+        contact: "sip:a".into(),
+        far: Some("192.0.2.9:5060".parse().unwrap()),
+        transport: Transport::Udp,
+        user_agent: "Snom".into(),
+        since: Timestamp(900),
+        reachable: Some(true),
+    };
+    let busy = Shown {
+        sticker: Sticker::Busy,
+        calls: 2,
+        since: Timestamp(990),
+        contacts: vec![phone.clone()],
+        active: vec!["usb".into()],
+        ..Shown::default()
+    };
+    let grey = Grey::Failed(FailureCause::WrongPassword);
+    let offline = Shown { grey, ..Shown::default() };
+    let base = Some(Timestamp(700));
+    let head =
+        Head { first: true, last: true, start: false, stop: false, epoch: 0x1234_5678, base, number: 300 };
+    let mut writer = Writer::default();
+    writer.begin(Timestamp(1_000), &head);
+    writer.push("anna", &busy, true);
+    writer.push("bert", &offline, false);
+    let golden = [
+        &b"\x03\x78\x56\x34\x12\xbc\x02\0\0\0\0\0\0\xac\x02"[..],
+        b"\x04anna\x07\x02\x14\x1f",
+        b"\x01\x03101\x05sip:a\x04Snom\x11\xc8\x01\x04\xc0\0\x02\x09\xc4\x13\x01\x03usb",
+        b"\x04bert\x10\0\x10",
+    ]
+    .concat();
+    assert_eq!(writer.bytes(), golden);
+    let page = Page::read(Timestamp(1_000), &golden).unwrap();
+    assert_eq!(page.head, head);
+    let lines: Vec<_> = page.lines().map(Option::unwrap).collect();
+    assert_eq!((lines[0].user, lines[0].sticker, lines[0].calls), ("anna", Sticker::Busy, 2));
+    assert_eq!(lines[0].since, Timestamp(990));
+    assert_eq!(lines[0].terminals.unwrap().read().unwrap(), (vec![phone], vec!["usb".into()]));
+    assert_eq!((lines[1].user, lines[1].grey, lines[1].since), ("bert", grey, Timestamp(0)));
+    assert!(lines[1].terminals.is_none());
+    // what a later version adds to a user is stepped over, and a page that is cut is seen to be
+    let later = [&golden[..15], b"\x04carl\x09\0\0\x02??\x04dora\x01\0\0"].concat();
+    let page = Page::read(Timestamp(1_000), &later).unwrap();
+    let users: Vec<_> = page.lines().map(|line| line.unwrap().user).collect();
+    assert_eq!(users, ["carl", "dora"]);
+    for at in 0..golden.len() {
+        if let Some(page) = Page::read(Timestamp(1_000), &golden[..at]) {
+            page.lines().for_each(|line| drop(line.and_then(|line| line.terminals?.read())));
+        }
+    }
 }

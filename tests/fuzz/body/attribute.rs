@@ -71,7 +71,7 @@ fn call(phase: CallPhase, key: EndpointKey, n: u8, call_id: Arc<str>) -> Event {
 }
 
 /// Each step: four bytes that choose, two of length, and so many of a message or a Call-ID.
-pub(crate) fn attribute(data: &[u8]) {
+pub fn attribute(data: &[u8]) {
     let dir = scratch();
     let text = format!("data_dir = {:?}\n{USERS}", dir.path());
     let config = Config::parse(&text, &dir.path().join("usermon.toml")).unwrap();

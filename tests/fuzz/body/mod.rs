@@ -14,12 +14,12 @@ use usermon::config::Config;
 use usermon::directory::Directory;
 use usermon::event::Direction;
 
-pub(crate) use attribute::attribute;
-pub(crate) use redact::redact;
-pub(crate) use ring::{journal, record, segment};
+pub use attribute::attribute;
+pub use redact::redact;
+pub use ring::{journal, record, segment};
 
 /// The scan never panics, and gives parts of the message only.
-pub(crate) fn scan(data: &[u8]) {
+pub fn scan(data: &[u8]) {
     let found = scanned(data);
     let range = data.as_ptr_range();
     for part in [
@@ -47,7 +47,7 @@ pub(crate) fn scan(data: &[u8]) {
 }
 
 /// A configuration, and a CSV file of users, are taken or refused with an error that names the file.
-pub(crate) fn config(data: &[u8]) {
+pub fn config(data: &[u8]) {
     let dir = ring::scratch();
     let (kind, text) = data.split_first().unwrap_or((&0, data));
     let toml = dir.path().join("usermon.toml");

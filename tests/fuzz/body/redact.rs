@@ -9,7 +9,7 @@ use super::canary::{PLACES, filled, leak, show};
 const LEVELS: [DumpDetail; 3] = [DumpDetail::Summary, DumpDetail::Headers, DumpDetail::Full];
 
 /// Any bytes keep their length and change to the fill only; a secret among header lines of any bytes goes.
-pub(crate) fn redact(data: &[u8]) {
+pub fn redact(data: &[u8]) {
     check(data);
     let Some((&which, lines)) = data.split_first() else { return };
     if leak(lines).is_some() {
@@ -38,7 +38,7 @@ pub(crate) fn redact(data: &[u8]) {
 }
 
 /// What holds for any bytes at every level.
-pub(crate) fn check(data: &[u8]) {
+pub fn check(data: &[u8]) {
     let mut out = Vec::new();
     let whole = scan(data);
     for torn in [false, true] {

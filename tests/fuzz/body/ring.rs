@@ -92,7 +92,7 @@ fn hold(journal: &[u8], segment: &[u8]) {
 }
 
 /// Any bytes as a journal, or a golden journal with some bytes changed.
-pub(crate) fn journal(data: &[u8]) {
+pub fn journal(data: &[u8]) {
     match data.split_first() {
         Some((0, edits)) => hold(&forge::edited(JOURNAL, edits), SEGMENT),
         Some((_, file)) => drop(read(Some(file), None)),
@@ -102,7 +102,7 @@ pub(crate) fn journal(data: &[u8]) {
 
 /// Any bytes as records, in a journal that is whole: each after its length in two bytes. Their numbers differ, as the
 /// store's do.
-pub(crate) fn record(data: &[u8]) {
+pub fn record(data: &[u8]) {
     let mut rest = data;
     let mut number = 0u64;
     let records = std::iter::from_fn(|| {
@@ -121,7 +121,7 @@ pub(crate) fn record(data: &[u8]) {
 
 /// Any bytes as a segment; a golden segment with some bytes changed; or any bytes as the columns, index and summary of
 /// a segment whose checksums are right.
-pub(crate) fn segment(data: &[u8]) {
+pub fn segment(data: &[u8]) {
     let Some((kind, rest)) = data.split_first() else { return drop(read(None, Some(&[]))) };
     match kind % 4 {
         0 => hold(JOURNAL, &forge::edited(SEGMENT, rest)),

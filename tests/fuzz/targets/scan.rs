@@ -1,6 +1,3 @@
 #![no_main]
 
-#[path = "../body/mod.rs"]
-mod body;
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| body::scan(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| usermon_fuzz::scan(data));
