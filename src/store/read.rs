@@ -233,6 +233,6 @@ impl Gather<'_> {
     /// `false`: some are of a later version. They have counted towards the limit, so there may be others to take.
     fn take_pieces(&mut self, pieces: &[Piece], stretch: &Stretch) -> bool {
         let rows = pieces.iter().filter_map(|piece| Row::split(piece.bytes()));
-        rows.fold(true, |all, row| self.take(&row, stretch) && all)
+        rows.filter(|row| !self.take(row, stretch)).count() == 0
     }
 }
