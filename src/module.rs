@@ -17,13 +17,11 @@ use crate::clock::{Clock, Timestamp};
 use crate::config::{Config, Role};
 use crate::directory::Directory;
 use crate::error::{Error, Result};
-use crate::event::{
-    Call, Change, EndpointKey, Event, Host, LogLevel, PacketRef, Presence, Registration, UserKey,
-};
+use crate::event::{Call, EndpointKey, Event, Host, LogLevel, PacketRef, Presence, Registration};
 use crate::password;
 use crate::query::{Parts, Query};
 use crate::settings::Settings;
-use crate::state::State;
+use crate::state::{Changes, State};
 use crate::store::{Options, Store};
 
 mod drain;
@@ -103,6 +101,7 @@ impl Module {
         });
         core.assign();
         // the ring learns the companies' retentions here, before the first reading
+        core.store.limit(core.settings.limits());
         core.store.maintain(&|company| core.settings.retention(company))?;
         first_super_admin(&core.settings, &*core.host)?;
         let query = Query::new(Parts {
@@ -125,7 +124,7 @@ impl Module {
         module.threads.lock().push(drain);
         let journal = thread::journal(&module.core)?;
         module.threads.lock().push(journal);
-        let seal = thread::seal(&module.core)?;
+        let seal = thread::seal(&module.core, module.query.clone())?;
         module.threads.lock().push(seal);
         tracing::info!(
             "open: {} users, data in {}",
@@ -233,8 +232,8 @@ impl Core {
             }
             Event::Registration(Registration { key, .. }) | Event::Call(Call { key, .. }) => {
                 self.own(key, now);
-                self.attributor.observe(&event);
-                self.note(self.state.apply(&event, now));
+                let changes = self.state.apply(&event, now);
+                self.tap.happened(event, changes);
             }
             Event::Quality(quality) => {
                 if let Some(user) = self.directory.user_of(&quality.key) {
@@ -277,10 +276,8 @@ impl Core {
         }
     }
 
-    fn note(&self, changes: Vec<(Arc<UserKey>, Timestamp, Change)>) {
-        for (user, time, change) in changes {
-            self.tap.note(user, time, change);
-        }
+    fn note(&self, changes: Changes) {
+        self.tap.note(changes);
     }
 }
 

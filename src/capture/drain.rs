@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use super::attribute::{Attributed, Attributor, Certainty};
 use super::gate::{Gate, Limits};
-use super::message::scan;
+use super::marks::Marks;
+use super::message::{Scan, scan_marked};
 use super::outlet::{Item, News};
 use super::pressure::Gauge;
-use super::redact::redact_head;
+use super::redact::redact_scanned;
 pub use super::stretch::Why;
 use super::{Dropped, Owned, Tap};
 use crate::clock::Timestamp;
@@ -101,6 +102,7 @@ pub struct Drain {
     reported_drops: u64,
     nobody: Arc<UserKey>,
     gate: Gate,
+    marks: Marks,
     out: Vec<u8>,
 }
 
@@ -123,6 +125,7 @@ impl Drain {
             reported_drops: 0,
             nobody: Arc::default(),
             gate: Gate::new(&Limits::NONE, Arc::default()),
+            marks: Marks::default(),
             out: Vec::with_capacity(2_048),
         }
     }
@@ -138,8 +141,8 @@ impl Drain {
         self.gate.press(memory, users);
     }
 
-    /// Takes up to 2,048 items from the tap and hands on what is ready; says how many packets, changes and reports
-    /// it took. `now` decides only how long packets wait. Zero: time for a pause (10 ms, say).
+    /// Takes up to 2,048 items from the tap and hands on what is ready; says how many packets, events and reports it
+    /// took. `now` decides only how long packets wait. Zero: time for a pause (10 ms, say).
     pub fn round(&mut self, now: Timestamp, sink: &mut dyn FnMut(Caught<'_>)) -> usize {
         self.attributor.tend();
         self.gate.begin(now, &self.tap, &mut |user, why, dropped| {
@@ -154,7 +157,14 @@ impl Drain {
             taken += 1;
             match item {
                 Item::Packet(packet) => self.packet(packet, now, sink),
-                Item::News(News::Change(user, time, change)) => sink(Caught::Change { user, time, change }),
+                Item::News(News::Happened(event, changes)) => {
+                    if let Some(event) = event {
+                        self.attributor.observe(&event);
+                    }
+                    for (user, time, change) in changes {
+                        sink(Caught::Change { user, time, change });
+                    }
+                }
                 Item::News(News::Quality(user, quality)) => sink(Caught::Quality { user, quality }),
             }
         }
@@ -172,8 +182,7 @@ impl Drain {
             }
         }
         while let Some(waiting) = self.unqueue() {
-            let attributed = self.attributor.attribute(&waiting.packet, &scan(waiting.packet.data()));
-            self.deliver(&waiting.packet, attributed, sink);
+            self.attempt(&waiting.packet, true, sink);
         }
         self.report_drops(sink);
         self.gate.finish(&self.tap, &mut |user, why, dropped| sink(Caught::Missing { user, why, dropped }));
@@ -188,17 +197,14 @@ impl Drain {
     }
 
     fn packet(&mut self, packet: Owned, now: Timestamp, sink: &mut dyn FnMut(Caught<'_>)) {
-        let attributed = self.attributor.attribute(&packet, &scan(packet.data()));
-        if attributed.settled {
-            self.deliver(&packet, attributed, sink);
+        if self.attempt(&packet, false, sink) {
             return;
         }
         self.waiting_bytes += packet.data().len();
         self.waiting.push_back(Waiting { packet, since: now });
         while self.waiting.len() > WAITING_PACKETS || self.waiting_bytes > WAITING_BYTES {
             let Some(waiting) = self.unqueue() else { break };
-            let attributed = self.attributor.attribute(&waiting.packet, &scan(waiting.packet.data()));
-            self.deliver(&waiting.packet, attributed, sink);
+            self.attempt(&waiting.packet, true, sink);
         }
     }
 
@@ -220,24 +226,40 @@ impl Drain {
                 break;
             }
             let Some(waiting) = self.unqueue() else { break };
-            let attributed = self.attributor.attribute(&waiting.packet, &scan(waiting.packet.data()));
-            if attributed.settled || due(&waiting) {
-                self.deliver(&waiting.packet, attributed, sink);
-            } else {
+            if !self.attempt(&waiting.packet, due(&waiting), sink) {
                 self.waiting_bytes += waiting.packet.data().len();
                 self.waiting.push_back(waiting);
             }
         }
     }
 
-    fn deliver(&mut self, packet: &Owned, attributed: Attributed, sink: &mut dyn FnMut(Caught<'_>)) {
+    /// Looks whose the packet is, and hands it on if that is settled, or if it is its `last` chance. Says whether it did.
+    fn attempt(&mut self, packet: &Owned, last: bool, sink: &mut dyn FnMut(Caught<'_>)) -> bool {
+        self.marks.read(packet.data());
+        let scan = scan_marked(packet.data(), &self.marks);
+        let attributed = self.attributor.attribute(packet, &scan);
+        let ready = attributed.settled || last;
+        if ready {
+            self.deliver(packet, &scan, attributed, sink);
+        }
+        ready
+    }
+
+    fn deliver(
+        &mut self,
+        packet: &Owned,
+        scan: &Scan<'_>,
+        attributed: Attributed,
+        sink: &mut dyn FnMut(Caught<'_>),
+    ) {
         let user = attributed.user.unwrap_or_else(|| self.nobody.clone());
         let set = self.settings.dump_detail(&user.company);
         if set == DumpDetail::Off {
             return;
         }
         let Some(detail) = self.gate.admit(&user, attributed.certainty, packet, set) else { return };
-        let redacted = redact_head(detail, packet.data(), packet.is_torn(), &mut self.out);
+        let redacted =
+            redact_scanned(detail, scan, packet.data(), &self.marks, packet.is_torn(), &mut self.out);
         sink(Caught::Packet(Captured {
             user,
             endpoint: attributed.endpoint,

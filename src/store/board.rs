@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::event::UserKey;
 
 /// What stands for the user in a page's record; no user's id, which has no control characters in it.
-const BOARD: &str = "\0wall";
+pub(super) const BOARD: &str = "\0wall";
 
 /// A page of a company's wall, as it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,10 +54,10 @@ impl Store {
             (rules.age, rules.retention(company))
         };
         let mut found: Vec<Stored> = Vec::new();
-        let mut take = |row: &Row<'_>, stretch: &Stretch| {
+        let mut take = |row: &Row<'_>, ring: i64| {
             let its = row.kind == kind::WALL && row.company == company && row.user == BOARD;
             let in_time = from <= row.time && row.time <= to;
-            let hidden = || retention.is_some_and(|retention| age.of(stretch.ring(row.time)) > retention);
+            let hidden = || retention.is_some_and(|retention| age.of(ring) > retention);
             if its && in_time && !hidden() {
                 found.push(Stored { time: row.time, seq: row.seq, bytes: row.body.into() });
             }
@@ -83,7 +83,7 @@ impl Store {
         &self,
         place: u64,
         span: (i64, i64),
-        take: &mut impl FnMut(&Row<'_>, &Stretch),
+        take: &mut impl FnMut(&Row<'_>, i64),
     ) -> Vec<u64> {
         let mut pieces: Vec<Piece> = Vec::new();
         let (sealing, number, stretch) = {
@@ -93,12 +93,12 @@ impl Store {
         };
         let mut numbers = vec![number];
         let stretch = Stretch { to: i64::MAX, ..stretch };
-        pieces.iter().filter_map(|piece| Row::split(piece.bytes())).for_each(|row| take(&row, &stretch));
+        pieces.iter().filter_map(|piece| Row::split(piece.bytes())).for_each(|row| take(&row, stretch.ring(row.time)));
         for tier in sealing {
             pieces.clear();
             tier.all(place, kind::WALL, span, &mut pieces);
             let rows = pieces.iter().filter_map(|piece| Row::split(piece.bytes()));
-            rows.for_each(|row| take(&row, &tier.stretch));
+            rows.for_each(|row| take(&row, tier.stretch.ring(row.time)));
             numbers.push(tier.number);
         }
         numbers
@@ -110,7 +110,7 @@ impl Store {
         place: u64,
         (from, to): (i64, i64),
         unpacker: &mut Unpacker,
-        take: &mut impl FnMut(&Row<'_>, &Stretch),
+        take: &mut impl FnMut(&Row<'_>, i64),
     ) {
         // removed by retention, or damaged: what is missing shows by itself, pages are numbered
         let Ok(file) = self.folder.open_file(Name::Segment(segment.facts.number)) else { return };
@@ -118,7 +118,7 @@ impl Store {
         for extent in index.find(place, from, to) {
             let bytes = segment.run(&file, extent).unwrap_or_default();
             match unpacker.unpack(segment.facts.salt, &bytes) {
-                Some((_, rows)) => rows.for_each(|row| take(&row, &segment.facts.stretch)),
+                Some((_, rows)) => rows.for_each(|row| take(&row, segment.summary.ring(row.seq, row.time))),
                 None => self.alarm_once(segment, "a part of it cannot be read"),
             }
         }
