@@ -79,12 +79,7 @@ impl Store {
     }
 
     /// Gives the numbers of the tiers it has read.
-    fn wall_in_memory(
-        &self,
-        place: u64,
-        span: (i64, i64),
-        take: &mut impl FnMut(&Row<'_>, i64),
-    ) -> Vec<u64> {
+    fn wall_in_memory(&self, place: u64, span: (i64, i64), take: &mut impl FnMut(&Row<'_>, i64)) -> Vec<u64> {
         let mut pieces: Vec<Piece> = Vec::new();
         let (sealing, number, stretch) = {
             let front = self.front.read();
@@ -93,7 +88,10 @@ impl Store {
         };
         let mut numbers = vec![number];
         let stretch = Stretch { to: i64::MAX, ..stretch };
-        pieces.iter().filter_map(|piece| Row::split(piece.bytes())).for_each(|row| take(&row, stretch.ring(row.time)));
+        pieces
+            .iter()
+            .filter_map(|piece| Row::split(piece.bytes()))
+            .for_each(|row| take(&row, stretch.ring(row.time)));
         for tier in sealing {
             pieces.clear();
             tier.all(place, kind::WALL, span, &mut pieces);
