@@ -3,13 +3,18 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock, Mutex};
+use std::thread::ThreadId;
+use std::time::Duration;
+
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::{Context, SubscriberExt};
 
 use usermon::capture::attribute::Certainty;
 use usermon::capture::drain::Why;
 use usermon::capture::gate::Limits;
-use usermon::capture::pressure::{Gauge, Step};
+use usermon::capture::pressure::{Gauge, Reading, Step};
 use usermon::capture::{Attributor, Caught, Drain, Tap};
 use usermon::clock::{Clock, Timestamp};
 use usermon::config::Config;
@@ -84,6 +89,34 @@ impl Fates {
     }
 }
 
+/// What each thread logged.
+static LOG: LazyLock<Mutex<HashMap<ThreadId, Vec<String>>>> = LazyLock::new(Mutex::default);
+
+struct Log;
+
+impl<S: tracing::Subscriber> Layer<S> for Log {
+    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+        struct Words(String);
+        impl tracing::field::Visit for Words {
+            fn record_debug(&mut self, _: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+                self.0 += &format!("{value:?}");
+            }
+        }
+        let mut words = Words(String::new());
+        event.record(&mut words);
+        LOG.lock().unwrap().entry(std::thread::current().id()).or_default().push(words.0);
+    }
+}
+
+/// Ends a flood, also when the test fails.
+struct Off<'a>(&'a AtomicBool);
+
+impl Drop for Off<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
 struct Bench {
     tap: Arc<Tap>,
     drain: Drain,
@@ -93,6 +126,8 @@ struct Bench {
 
 /// Users 0 to 39 of one company, at dump detail full.
 fn bench(places: usize, limits: &Limits) -> Bench {
+    // fails where another test was first
+    drop(tracing::subscriber::set_global_default(tracing_subscriber::registry().with(Log)));
     let folder = tempfile::tempdir().unwrap();
     let mut text = format!("data_dir = {:?}\ndump_detail = \"full\"\n", folder.path());
     for user in 0..USERS {
@@ -135,7 +170,7 @@ fn far(user: u16) -> SocketAddr {
 
 fn note(tap: &Tap, number: u32) -> bool {
     let user = Arc::new(UserKey::new("default", "1"));
-    tap.note(user, NOW, Change::Sticker { sticker: Sticker::Busy, calls: number })
+    tap.note(vec![(user, NOW, Change::Sticker { sticker: Sticker::Busy, calls: number })])
 }
 
 /// A drain that is slower than what comes: it takes a round, then rests while the floods fill the queue.
@@ -144,7 +179,7 @@ fn slow(drain: &mut Drain, fates: &mut Fates, stop: &AtomicBool, before: impl Fn
     while !stop.load(Ordering::Acquire) {
         before(drain);
         drain.round(Clock::System.now(), &mut sink);
-        std::thread::sleep(std::time::Duration::from_millis(3));
+        std::thread::sleep(Duration::from_millis(3));
     }
     drain.finish(Clock::System.now(), &mut sink);
 }
@@ -153,13 +188,15 @@ fn slow(drain: &mut Drain, fates: &mut Fates, stop: &AtomicBool, before: impl Fn
 fn a_flood_of_one_user_costs_the_others_nothing_and_each_packet_is_kept_or_counted() {
     let Bench { tap, mut drain, gauge, _folder } = bench(8_192, &Limits::NONE);
     let (stop, mut fates) = (AtomicBool::new(false), Fates::default());
-    let flooding = AtomicBool::new(true);
+    let over = AtomicBool::new(false);
     let pushed = AtomicU64::new(0);
     let mut calm = vec![0_u64; USERS.into()];
     std::thread::scope(|scope| {
+        let _stop = Off(&stop);
+        let off = Off(&over);
         for _ in 0..2 {
             scope.spawn(|| {
-                while flooding.load(Ordering::Acquire) {
+                while !over.load(Ordering::Acquire) {
                     push(&tap, 0, far(0), true);
                     pushed.fetch_add(1, Ordering::Relaxed);
                 }
@@ -175,9 +212,9 @@ fn a_flood_of_one_user_costs_the_others_nothing_and_each_packet_is_kept_or_count
             assert!(push(&tap, user, far(user), true), "a calm user finds no place");
             calm[usize::from(user)] += 1;
             assert!(n % 10 > 0 || note(&tap, n.into()), "a change finds no place");
-            std::thread::sleep(std::time::Duration::from_micros(300));
+            std::thread::sleep(Duration::from_micros(300));
         }
-        flooding.store(false, Ordering::Release);
+        drop(off);
         while gauge.read().ladder.rung() > 0 {
             std::thread::yield_now();
         }
@@ -189,7 +226,11 @@ fn a_flood_of_one_user_costs_the_others_nothing_and_each_packet_is_kept_or_count
         assert_eq!(fates.user(user), fate, "user {user}");
     }
     let loud = fates.user(0);
-    assert_eq!(loud.all() + fates.dropped, pushed.into_inner(), "{loud:?}");
+    assert_eq!(
+        (loud.all(), fates.dropped),
+        (pushed.into_inner(), 0),
+        "each is his, kept or counted: {loud:?}"
+    );
     assert!(loud.kept[0] > 0 && loud.kept[1] > 0 && loud.kept[2] > 0, "full, headers, summary: {loud:?}");
     assert!(loud.counted[0] > 0 && loud.counted[2] > 0, "counters, and the queue: {loud:?}");
     assert!(loud.lowered > 0);
@@ -201,6 +242,30 @@ fn a_flood_of_one_user_costs_the_others_nothing_and_each_packet_is_kept_or_count
 
 #[test]
 fn overload_of_all_goes_step_by_step_and_ends_by_itself() {
+    let reading = overload_of_all();
+    let mut lines = LOG.lock().unwrap().remove(&std::thread::current().id()).unwrap_or_default();
+    let step = |percent: u32, whose: &str, step: &str| {
+        format!(
+            "overload: the memory of the packet ring is {percent} % full; of {whose} users' packets is kept: {step}"
+        )
+    };
+    let Reading { lowered, counted, .. } = reading;
+    let want = [
+        step(40, "the loudest", "headers"),
+        step(50, "the loudest", "summary"),
+        step(60, "the loudest", "counters"),
+        step(80, "all", "headers"),
+        step(88, "all", "summary"),
+        step(95, "all", "counters"),
+        format!(
+            "the overload is over: {lowered} packets were kept at a lower detail, {counted} were only counted"
+        ),
+    ];
+    lines.retain(|line| line.contains("overload"));
+    assert_eq!(lines, want, "one line for each step, and one when it is over");
+}
+
+fn overload_of_all() -> Reading {
     let Bench { tap, mut drain, gauge, _folder } = bench(1 << 16, &Limits::NONE);
     let mut fates = Fates::default();
     let mut pushed = 0_u64;
@@ -221,6 +286,9 @@ fn overload_of_all_goes_step_by_step_and_ends_by_itself() {
         }
     }
     assert_eq!(turns, [0, 1, 2, 3, 4, 5, 6, 5, 4, 3, 2, 1, 0]);
+    for second in 1..10 {
+        drain.round(NOW.plus(Duration::from_secs(second)), &mut |caught| fates.take(&caught));
+    }
     drain.finish(NOW, &mut |caught| fates.take(&caught));
     assert_eq!(fates.changes.len(), 201, "state never");
     assert_eq!(fates.dropped, 0);
@@ -232,6 +300,7 @@ fn overload_of_all_goes_step_by_step_and_ends_by_itself() {
         assert_eq!((fate.counted[1], fate.counted[2]), (0, 0));
         assert!(fate.lowered > 0, "the page is told");
     }
+    gauge.read()
 }
 
 #[test]

@@ -22,7 +22,7 @@ fn level(weights: &[u64]) -> u64 {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(256))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn a_weight_is_never_too_high_and_little_too_low(
@@ -92,7 +92,7 @@ fn one_loud_among_calm_is_found_and_where_all_are_alike_nobody_is() {
     shares.age();
     assert_eq!(shares.above(shares.fair(1_000)), [(&7, &())]);
     let mut alike: Shares<u32> = Shares::new(64);
-    (0..40).for_each(|key| drop(alike.add(&key, 500)));
+    (0..40).for_each(|key| _ = alike.add(&key, 500));
     assert_eq!(alike.above(alike.fair(40)).len(), 0);
     assert_eq!(alike.above(alike.fair(80)).len(), 0, "half of the users are silent");
     assert_eq!(alike.above(alike.fair(1_000)).len(), 40, "a few take everything");
@@ -162,7 +162,7 @@ fn a_flood_of_claims_on_some_users_does_not_hide_the_first_ones_of_another() {
     for second in 0..600 {
         let now = NOW.plus(Duration::from_secs(second));
         for user in &users[..10] {
-            (0..100).for_each(|_| _ = claims.admit(now, user, 400));
+            (0..40).for_each(|_| _ = claims.admit(now, user, 400));
         }
         if second % 30 == 0 {
             assert!(claims.admit(now, &users[15], 400), "a wrong password in second {second}");

@@ -52,7 +52,7 @@ const WINDOW: u64 = 64 << 20;
 const LEAST: u64 = 48 << 10;
 /// How often stretches are looked through.
 const TELL: Duration = Duration::from_secs(1);
-/// How long it has to be calm before the log says that an overload is over.
+/// How long it has to be calm before the loud are forgotten and the log says that an overload is over.
 const OVER: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
@@ -63,6 +63,8 @@ pub(super) struct Gate {
     /// The weight beyond which a user is loud.
     fair: u64,
     addresses: Loudest,
+    /// When there was pressure last.
+    pressed: Timestamp,
     /// What the shares weigh in all, and what they did at the last look.
     weight: u64,
     looked: u64,
@@ -98,6 +100,7 @@ impl Gate {
             weight: 0,
             looked: 0,
             is_watching: false,
+            pressed: start,
             stretches: Stretches::default(),
             told: start,
             now: start,
@@ -126,7 +129,7 @@ impl Gate {
         let moved = self.reading.ladder.climb(pressure);
         self.log(queue);
         self.watch(pressure, tap);
-        self.queue_drops(tap);
+        self.queue_drops(tap, false);
         let over = moved && self.reading.ladder.rung() == 0;
         if over || now < self.told || now.since(self.told) >= TELL {
             self.told = now;
@@ -137,23 +140,21 @@ impl Gate {
 
     /// After the last round: tells all.
     pub(super) fn finish(&mut self, tap: &Tap, sink: &mut dyn FnMut(Arc<UserKey>, Why, Dropped)) {
+        self.queue_drops(tap, true);
         self.addresses.end(&tap.loud);
-        self.queue_drops(tap);
         self.stretches.tell(self.now, true, sink);
         self.gauge.show(&self.reading);
     }
 
     fn watch(&mut self, pressure: u32, tap: &Tap) {
-        let watch = pressure >= CALM || self.reading.ladder.rung() > 0;
-        if !watch {
-            if std::mem::replace(&mut self.is_watching, false) {
-                (self.fair, self.weight, self.looked) = (u64::MAX, 0, 0);
-                self.users.clear();
-                self.addresses.end(&tap.loud);
-            }
-            return;
+        if pressure >= CALM || self.reading.ladder.rung() > 0 {
+            self.pressed = self.now;
+            self.is_watching = true;
+        } else if self.is_watching && (self.now < self.pressed || self.now.since(self.pressed) >= OVER) {
+            (self.is_watching, self.fair, self.weight, self.looked) = (false, u64::MAX, 0, 0);
+            self.users.clear();
+            self.addresses.end(&tap.loud);
         }
-        self.is_watching = true;
         if self.weight >= WINDOW {
             (self.weight, self.looked) = (self.weight / 2, 0);
             self.users.age();
@@ -167,10 +168,10 @@ impl Gate {
         }
     }
 
-    /// What the tap refused of the loudest addresses becomes their users' gap, where there is one user.
-    fn queue_drops(&mut self, tap: &Tap) {
+    /// What the tap refused becomes the gap of the address's user, where there is one user.
+    fn queue_drops(&mut self, tap: &Tap, last: bool) {
         let (stretches, now) = (&mut self.stretches, self.now);
-        self.addresses.collect(&tap.loud, &tap.clock, &mut |user, dropped| {
+        self.addresses.collect(&tap.loud, &tap.clock, now, last, &mut |user, dropped| {
             stretches.count(user, Why::Queue, dropped, now);
         });
     }

@@ -1,12 +1,14 @@
 //! The loudest far addresses: while the queue is more than five eighths full the tap refuses their packets, so that the
-//! rest of it is left to the others. [`Slots`] is what the PBX's threads look at, then only; [`Loudest`] is the drain's
-//! count, which fills the slots. An address with several users behind it (a proxy) is never in there.
+//! rest of it is left to the others; and while it is full, whose packets they were that found no place. [`Slots`] is what
+//! the PBX's threads look at, then only; [`Loudest`] is the drain's count, which fills the slots and knows the users. An
+//! address with several users behind it (a proxy) is never refused.
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use super::Dropped;
 use super::share::Shares;
@@ -17,6 +19,10 @@ use crate::event::UserKey;
 const SLOTS: usize = 8;
 /// Of these, hosts without their port: one that sends from ever new ports what nothing proves.
 const HOSTS: usize = 2;
+/// Addresses that are told apart while the queue is full.
+const BLAMED: usize = 16;
+/// How long it is tried to find out whose an address is.
+const PATIENCE: Duration = Duration::from_millis(500);
 /// Addresses that are weighed.
 const WEIGHED: usize = 256;
 
@@ -77,7 +83,10 @@ impl Drops {
 
 /// What the tap looks at when it is crowded.
 #[derive(Debug, Default)]
-pub(super) struct Slots([Slot; SLOTS]);
+pub(super) struct Slots {
+    loud: [Slot; SLOTS],
+    blamed: [Slot; BLAMED],
+}
 
 #[derive(Debug, Default)]
 struct Slot {
@@ -89,7 +98,7 @@ impl Slots {
     /// Whether this address is one of the loudest; then the packet is counted as dropped. Any thread.
     #[cold]
     pub(super) fn refuses(&self, far: &SocketAddr, time: Timestamp) -> bool {
-        let mut keys = self.0.iter().map(|slot| slot.key.load(Ordering::Relaxed));
+        let mut keys = self.loud.iter().map(|slot| slot.key.load(Ordering::Relaxed));
         if keys.all(|key| key == 0) {
             return false;
         }
@@ -98,7 +107,24 @@ impl Slots {
             let key = slot.key.load(Ordering::Relaxed);
             key == place || key == host
         };
-        let slot = self.0.iter().find(is_here);
+        let slot = self.loud.iter().find(is_here);
+        if let Some(slot) = slot {
+            slot.drops.count(time);
+        }
+        slot.is_some()
+    }
+
+    /// Counts a packet for which there is no place as one of its address; `false`: there are too many addresses, it was
+    /// not counted. Any thread.
+    #[cold]
+    pub(super) fn blames(&self, far: &SocketAddr, time: Timestamp) -> bool {
+        let place = place(far);
+        let is_ours = |slot: &&Slot| {
+            let taken = slot.key.compare_exchange(0, place, Ordering::Relaxed, Ordering::Relaxed);
+            taken.is_ok() || taken == Err(place)
+        };
+        let known = self.blamed.iter().find(|slot| slot.key.load(Ordering::Relaxed) == place);
+        let slot = known.or_else(|| self.blamed.iter().find(is_ours));
         if let Some(slot) = slot {
             slot.drops.count(time);
         }
@@ -107,7 +133,7 @@ impl Slots {
 
     /// Packets refused since the start.
     pub(super) fn dropped(&self) -> u64 {
-        self.0.iter().map(|slot| slot.drops.total()).sum()
+        self.loud.iter().chain(&self.blamed).map(|slot| slot.drops.total()).sum()
     }
 }
 
@@ -147,6 +173,10 @@ pub(super) struct Loudest {
     /// Hosts of packets that nothing proves.
     hosts: Shares<u64>,
     told: [Told; SLOTS],
+    /// Of each blamed address what was reported, and whether it was silent since the last time.
+    blamed: [(u64, bool); BLAMED],
+    /// Of which it is not known yet whose they are, since when.
+    unsettled: Vec<(u64, Dropped, Timestamp)>,
     nobody: Arc<UserKey>,
 }
 
@@ -156,6 +186,8 @@ impl Loudest {
             places: Shares::new(WEIGHED),
             hosts: Shares::new(WEIGHED),
             told: Default::default(),
+            blamed: Default::default(),
+            unsettled: Vec::new(),
             nobody: Arc::default(),
         }
     }
@@ -187,7 +219,7 @@ impl Loudest {
         let alone = |(_, owner): &(&u64, &Owner)| !matches!(owner, Owner::Many);
         let loud = self.places.above(fair).into_iter().filter(alone);
         wanted.extend(loud.map(|(key, owner)| (*key, owner.clone())).take(SLOTS - HOSTS));
-        for (slot, told) in slots.0.iter().zip(&mut self.told) {
+        for (slot, told) in slots.loud.iter().zip(&mut self.told) {
             told.is_cooling = false;
             if told.key == 0 {
                 continue;
@@ -197,7 +229,8 @@ impl Loudest {
                 None => told.empty(slot),
             }
         }
-        let free = slots.0.iter().zip(&mut self.told).filter(|(_, told)| told.key == 0 && !told.is_cooling);
+        let free =
+            slots.loud.iter().zip(&mut self.told).filter(|(_, told)| told.key == 0 && !told.is_cooling);
         for ((slot, told), (key, owner)) in free.zip(wanted) {
             (told.key, told.owner) = (key, owner);
             slot.key.store(key, Ordering::Relaxed);
@@ -208,23 +241,64 @@ impl Loudest {
     pub(super) fn end(&mut self, slots: &Slots) {
         self.places.clear();
         self.hosts.clear();
-        for (slot, told) in slots.0.iter().zip(&mut self.told) {
+        for (slot, told) in slots.loud.iter().zip(&mut self.told) {
             told.empty(slot);
         }
     }
 
-    /// Tells what was refused since the last time, and whose it was; the empty key: not known.
+    /// Tells what was refused since the last time, and whose it was; the empty key: not known. `last`: nothing more will
+    /// be learnt.
     pub(super) fn collect(
         &mut self,
         slots: &Slots,
         clock: &Clock,
+        now: Timestamp,
+        last: bool,
         sink: &mut dyn FnMut(&Arc<UserKey>, Dropped),
     ) {
-        for (slot, told) in slots.0.iter().zip(&mut self.told) {
+        self.collect_blamed(slots, clock, now);
+        let last = last || self.unsettled.len() > WEIGHED;
+        let unsettled = std::mem::take(&mut self.unsettled);
+        for (key, dropped, since) in unsettled {
+            match self.places.get(&key) {
+                _ if !last && now >= since && now.since(since) < PATIENCE => {
+                    self.unsettled.push((key, dropped, since));
+                }
+                Some(Owner::One(user)) => sink(user, dropped),
+                _ => sink(&self.nobody, dropped),
+            }
+        }
+        for (slot, told) in slots.loud.iter().zip(&mut self.told) {
             if let Some(dropped) = slot.drops.since(told.reported, clock) {
                 told.reported += dropped.packets;
                 let user = if let Owner::One(user) = &told.owner { user } else { &self.nobody };
                 sink(user, dropped);
+            }
+        }
+    }
+}
+
+impl Loudest {
+    /// A slot that stayed silent from one time to the next is free for another address.
+    fn collect_blamed(&mut self, slots: &Slots, clock: &Clock, now: Timestamp) {
+        for (slot, (reported, is_silent)) in slots.blamed.iter().zip(&mut self.blamed) {
+            let key = slot.key.load(Ordering::Relaxed);
+            let Some(dropped) = slot.drops.since(*reported, clock) else {
+                if key != 0 && std::mem::replace(is_silent, true) {
+                    slot.key.store(0, Ordering::Relaxed);
+                    *is_silent = false;
+                }
+                continue;
+            };
+            *reported += dropped.packets;
+            *is_silent = false;
+            match self.unsettled.iter_mut().find(|(known, ..)| *known == key) {
+                Some((_, sum, _)) => {
+                    sum.from = sum.from.min(dropped.from);
+                    sum.to = sum.to.max(dropped.to);
+                    sum.packets += dropped.packets;
+                }
+                None => self.unsettled.push((key, dropped, now)),
             }
         }
     }

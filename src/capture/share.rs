@@ -60,6 +60,14 @@ impl<K: Hash + Eq + Clone, T: Default> Shares<K, T> {
         self.table.get(key).map_or(0, |(weight, _)| *weight)
     }
 
+    /// What is remembered of a key.
+    pub fn get<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> Option<&T>
+    where
+        K: Borrow<Q>,
+    {
+        self.table.get(key).map(|(_, kept)| kept)
+    }
+
     /// Halves all weights.
     pub fn age(&mut self) {
         self.table.retain(|_, (weight, _)| {

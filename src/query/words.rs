@@ -8,9 +8,6 @@ use crate::store::record::{Gap, GapCause};
 
 /// A gap as a sentence: how many packets are missing, and why.
 pub(crate) fn gap_words(gap: &Gap) -> String {
-    if gap.cause == GapCause::Lowered {
-        return "Overload: packets are kept with less than the company's dump detail here.".to_owned();
-    }
     let number = match gap.packets {
         0 => "Packets are".to_owned(),
         1 => "1 packet is".to_owned(),
@@ -25,7 +22,7 @@ pub(crate) fn gap_words(gap: &Gap) -> String {
         GapCause::Unproven => {
             "nothing proved them to be this user's, and only so many of such packets are kept"
         }
-        GapCause::Lowered => "none, less is kept of each",
+        GapCause::Lowered => "only in part, because of overload",
         GapCause::Share => "the disk's budget is used up, and this user had more than a fair share of it",
         GapCause::Removed => "a super-admin had them removed",
         GapCause::Fault => "a fault of usermon itself, see the PBX's log",

@@ -84,6 +84,11 @@ impl Users {
         self.numbers.get(key).copied()
     }
 
+    /// Whether the user of this number is that one.
+    pub(super) fn is(&self, at: usize, key: &UserKey) -> bool {
+        self.rows.get(at).is_some_and(|row| *row.key == *key)
+    }
+
     pub(super) fn find_or_add(&mut self, key: &Arc<UserKey>) -> usize {
         if let Some(at) = self.find(key) {
             return at;
@@ -229,7 +234,8 @@ impl Users {
 
     /// [`Self::release`] for all users.
     pub(super) fn sweep(&mut self) {
-        let all: Vec<usize> = self.rows.iter().map(|(at, _)| at).collect();
+        let idle = |row: &Row| row.endpoints.is_empty() && row.active.is_empty();
+        let all: Vec<usize> = self.rows.iter().filter(|(_, row)| idle(row)).map(|(at, _)| at).collect();
         for at in all {
             self.release(at);
         }

@@ -203,6 +203,7 @@ impl Store {
     /// The first segment that an order concerns; the rest are known not to be, and how much is left is told.
     pub(super) fn next_purge(&self, segments: &[Arc<Segment>]) -> Option<Arc<Segment>> {
         let mut orders = self.orders.lock().clone();
+        orders.iter_mut().for_each(|order| order.bytes_left = 0);
         let mut found = None;
         for segment in segments {
             let sieved = segment.sieved.load(Ordering::Relaxed);

@@ -86,7 +86,7 @@ pub fn page(frame: &Frame, data: &DiagnosticsPage, later: bool) -> Markup {
         }
         (pager(&here, later, data.next, data.entries.is_empty()))
         @if frame.is_super() {
-            p.hint.acts { (button(frame, &user.key.company, Some(&user.key.user), "Remove this user's packets")) }
+            div.lone { (button(frame, &user.key.company, Some(&user.key.user), "Remove this user's packets")) }
         }
     };
     frame.page(Section::Monitoring, &format!("diag {title}"), main)
@@ -137,7 +137,7 @@ pub(crate) fn list(entries: &[Entry], link: &dyn Fn(Cursor) -> String) -> Markup
             }
             tbody {
                 @for entry in entries {
-                    @let at = match entry { Entry::Packet(p) => p.at.time, Entry::Gap { to, .. } => *to, Entry::Change { at, .. } => at.time };
+                    @let at = match entry { Entry::Packet(p) => p.at.time, Entry::Gap { to, .. } | Entry::Lowered { to, .. } => *to, Entry::Change { at, .. } => at.time };
                     @let today = day(at);
                     @if today != last {
                         tr.day { th colspan="7" scope="rowgroup" { (At(at, Shape::Day)) } }
@@ -150,6 +150,16 @@ pub(crate) fn list(entries: &[Entry], link: &dyn Fn(Cursor) -> String) -> Markup
                                 td { (At(*to, Shape::Fine)) }
                                 td colspan="6" {
                                     (icon("gap")) strong { "Gap " } (Line(words)) " "
+                                    span.hint { (At(*from, Shape::Fine)) " to " (At(*to, Shape::Fine)) }
+                                }
+                            }
+                        }
+                        Entry::Lowered { from, to } => {
+                            tr.gap {
+                                td { (At(*to, Shape::Fine)) }
+                                td colspan="6" {
+                                    (icon("gap")) strong { "Less detail " }
+                                    "Overload: packets are kept with less than the dump detail here. "
                                     span.hint { (At(*from, Shape::Fine)) " to " (At(*to, Shape::Fine)) }
                                 }
                             }
@@ -240,7 +250,7 @@ fn legend(entries: &[Entry]) -> Markup {
             }
             @if any(|p| p.cut && !p.unsure) {
                 dt { span.mark { "cut" } }
-                dd { "Not all of it was kept, because of the dump detail at that time or a limit." }
+                dd { "Not all of it was kept, because of the dump detail at that time, overload or a limit." }
             }
             @if any(|p| p.unsure) {
                 dt { span.mark { "stump" } }
