@@ -76,7 +76,7 @@ impl Default for Options {
         Self {
             max_bytes: 10 << 30,
             min_free_bytes: 1 << 30,
-            seal_bytes: 32 << 20,
+            seal_bytes: 16 << 20,
             seal_interval: Duration::from_mins(5),
         }
     }
