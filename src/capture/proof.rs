@@ -156,6 +156,9 @@ impl Registrations {
         far: Option<SocketAddr>,
         call_id: &str,
     ) {
+        if self.is_refresh(key, contact, far, call_id) {
+            return;
+        }
         let known = self.unbind(key, contact);
         let call_id: Arc<[u8]> = match (call_id.is_empty() || call_id.len() > CALL_ID_LIMIT, &known) {
             (true, Some(before)) => before.call_id.clone(),
@@ -181,6 +184,28 @@ impl Registrations {
         let contact = Contact { contact: contact.clone(), far, call_id };
         self.contacts.entry(key.clone()).or_default().push(contact);
         self.len += 1;
+    }
+
+    /// Whether it tells nothing new, as most do. The contact becomes the endpoint's last one all the same.
+    fn is_refresh(
+        &mut self,
+        key: &EndpointKey,
+        contact: &str,
+        far: Option<SocketAddr>,
+        call_id: &str,
+    ) -> bool {
+        let Some(list) = self.contacts.get_mut(key) else { return false };
+        let Some(at) = list.iter().position(|c| *c.contact == *contact) else { return false };
+        let same = list.get(at).is_some_and(|c| {
+            let same_call_id = call_id.is_empty() || *c.call_id == *call_id.as_bytes();
+            let still_its =
+                || c.call_id.is_empty() || self.call_ids.get(&c.call_id).is_some_and(|k| **k == *key);
+            same_call_id && (far.is_none() || far == c.far) && still_its()
+        });
+        if same && let Some(rest) = list.get_mut(at..) {
+            rest.rotate_left(1);
+        }
+        same
     }
 
     /// A contact is gone. Gives the Call-ID it was registered with; empty: not known.
