@@ -3,6 +3,7 @@
 //! Rates are per second of CPU time; before a query the kernel is told to forget the files (`posix_fadvise`).
 //! `BENCH_DIR`: the disk to use, else the current folder.
 
+mod full_path;
 mod mix;
 
 use std::fs::File;
@@ -279,6 +280,7 @@ fn main() {
     let root =
         tempfile::tempdir_in(std::env::var_os("BENCH_DIR").unwrap_or_else(|| ".".into())).expect("a folder");
     let bench = Bench::new();
+    full_path::run(root.path(), sizes.rate);
     rate_and_size(&bench, root.path(), &sizes);
     recover(&bench, root.path(), &sizes);
     queries(&bench, root.path(), &sizes);

@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use crate::audit::Audit;
 use crate::capture::Tap;
 use crate::capture::attribute::Attributor;
+use crate::capture::pressure::Gauge;
 use crate::clock::{Clock, Timestamp};
 use crate::config::{Config, Role};
 use crate::directory::Directory;
@@ -40,8 +41,8 @@ struct Core {
     attributor: Arc<Attributor>,
     host: Arc<dyn Host>,
     clock: Clock,
-    /// Packets of nobody known that were over the bound.
-    unattributed_dropped: Arc<AtomicU64>,
+    /// How the intake is.
+    gauge: Arc<Gauge>,
     /// The directory's generation that `state` was told whole.
     assigned: AtomicU64,
     stop: AtomicBool,
@@ -92,12 +93,13 @@ impl Module {
             tap,
             host,
             clock,
-            unattributed_dropped: Arc::default(),
+            gauge: Arc::default(),
             assigned: AtomicU64::new(0),
             stop: AtomicBool::new(false),
         });
         core.assign();
         // the ring learns the companies' retentions here, before the first reading
+        core.store.limit(core.settings.limits());
         core.store.maintain(&|company| core.settings.retention(company))?;
         first_super_admin(&core.settings, &*core.host)?;
         let query = Query::new(Parts {
@@ -107,7 +109,7 @@ impl Module {
             settings: Arc::clone(&core.settings),
             audit,
             tap: Arc::clone(&core.tap),
-            unattributed_dropped: Arc::clone(&core.unattributed_dropped),
+            gauge: Arc::clone(&core.gauge),
             clock: core.clock.clone(),
             host: Arc::clone(&core.host),
             run: password::generate()?.chars().take(8).collect(),
@@ -116,11 +118,11 @@ impl Module {
         let config_path = config_path.to_owned();
         let module = Self { core, query, config_path, site, threads: Mutex::default() };
         // one by one: if the second is refused, dropping the module ends the first
-        let drain = drain::start(&module.core, &config.capture)?;
+        let drain = drain::start(&module.core, &config)?;
         module.threads.lock().push(drain);
         let journal = thread::journal(&module.core)?;
         module.threads.lock().push(journal);
-        let seal = thread::seal(&module.core)?;
+        let seal = thread::seal(&module.core, module.query.clone())?;
         module.threads.lock().push(seal);
         tracing::info!(
             "open: {} users, data in {}",
@@ -267,7 +269,7 @@ impl Core {
         let generation = self.directory.generation();
         if self.assigned.load(Ordering::Acquire) < generation {
             let owners = self.directory.assignment();
-            self.note(self.state.assign_as_of(generation, &owners, self.clock.now()));
+            self.keep(self.state.assign_as_of(generation, &owners, self.clock.now()));
             self.assigned.fetch_max(generation, Ordering::AcqRel);
         }
     }

@@ -27,7 +27,7 @@ fn assert_is_invite(message: &[u8]) {
     assert_eq!((found.cseq, text(found.cseq_method)), (Some(314_159), "INVITE"));
     assert_eq!((text(found.from_user), text(found.from_host)), ("101", "acme.example"));
     assert_eq!((text(found.to_user), text(found.to_host)), ("102", "[2001:db8::9]"));
-    assert_eq!(text(found.branch), "z9hG4bK776asdhds");
+    assert_eq!(text(found.branch()), "z9hG4bK776asdhds");
     assert_eq!(text(found.content_type), "application/sdp");
     assert_eq!(found.content_length, Some(4));
     assert!(message[found.body..].starts_with(b"v=0"));
@@ -141,7 +141,7 @@ fn corpus(name: &str) -> Vec<(PathBuf, Vec<u8>)> {
 fn within(found: &Scan<'_>, data: &[u8]) -> bool {
     let range = data.as_ptr_range();
     let slices =
-        [found.start_line, found.method, found.call_id, found.from_user, found.to_user, found.branch];
+        [found.start_line, found.method, found.call_id, found.from_user, found.to_user, found.branch()];
     slices.iter().all(|slice| slice.is_empty() || range.contains(&slice.as_ptr()))
 }
 
@@ -167,7 +167,7 @@ fn torture_messages_in_detail() {
         assert_eq!((text(found.from_user), text(found.from_host)), ("jdrosen", "example.com"));
         assert_eq!(text(found.to_user), "vivekg");
         assert_eq!((found.cseq, text(found.cseq_method)), (Some(9), "INVITE"));
-        assert_eq!(text(found.branch), "390skdjuw");
+        assert_eq!(text(found.branch()), "390skdjuw");
         assert_eq!(found.content_length, Some(150));
     }
     if let Some(found) = of("intmeth.dat") {

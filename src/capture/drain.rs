@@ -8,9 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::attribute::{Attributed, Attributor, Certainty};
-use super::message::scan;
+use super::gate::{Gate, Limits};
+use super::marks::Marks;
+use super::message::{Scan, scan_marked};
 use super::outlet::{Item, News};
-use super::redact::redact_head;
+use super::pressure::Gauge;
+use super::redact::redact_scanned;
+pub use super::stretch::Why;
 use super::{Dropped, Owned, Tap};
 use crate::clock::Timestamp;
 use crate::event::{Change, DumpDetail, Quality, UserKey};
@@ -58,6 +62,15 @@ pub enum Caught<'a> {
     Packet(Captured<'a>),
     /// The queue was full for a while.
     Dropped(Dropped),
+    /// Packets of one user were counted instead of kept, or kept with less detail. The empty key: it is not known whose.
+    Missing {
+        /// Whose.
+        user: Arc<UserKey>,
+        /// Why.
+        why: Why,
+        /// When, and how many.
+        dropped: Dropped,
+    },
     /// A change of a user.
     Change {
         /// Whose.
@@ -88,6 +101,8 @@ pub struct Drain {
     facts: u64,
     reported_drops: u64,
     nobody: Arc<UserKey>,
+    gate: Gate,
+    marks: Marks,
     out: Vec<u8>,
 }
 
@@ -98,7 +113,7 @@ struct Waiting {
 }
 
 impl Drain {
-    /// A drain with nothing waiting.
+    /// A drain with nothing waiting, and without bounds on what nothing proves.
     pub fn new(tap: Arc<Tap>, attributor: Arc<Attributor>, settings: Arc<Settings>) -> Self {
         Self {
             tap,
@@ -109,14 +124,30 @@ impl Drain {
             facts: 0,
             reported_drops: 0,
             nobody: Arc::default(),
+            gate: Gate::new(&Limits::NONE, Arc::default()),
+            marks: Marks::default(),
             out: Vec::with_capacity(2_048),
         }
+    }
+
+    /// With bounds on what nothing proves, and a gauge that shows how the intake is.
+    pub fn bounded(self, limits: &Limits, gauge: Arc<Gauge>) -> Self {
+        Self { gate: Gate::new(limits, gauge), ..self }
+    }
+
+    /// Tells how full the memory behind the drain is, per mille, and how many users there are: both count when packets
+    /// come faster than they can be kept. To be told before each round, or as often as it changes.
+    pub fn press(&mut self, memory: u32, users: usize) {
+        self.gate.press(memory, users);
     }
 
     /// Takes up to 2,048 items from the tap and hands on what is ready; says how many packets, events and reports it
     /// took. `now` decides only how long packets wait. Zero: time for a pause (10 ms, say).
     pub fn round(&mut self, now: Timestamp, sink: &mut dyn FnMut(Caught<'_>)) -> usize {
         self.attributor.tend();
+        self.gate.begin(now, &self.tap, &mut |user, why, dropped| {
+            sink(Caught::Missing { user, why, dropped });
+        });
         self.report_drops(sink);
         self.retry(now, sink);
         let mut taken = 0;
@@ -151,10 +182,10 @@ impl Drain {
             }
         }
         while let Some(waiting) = self.unqueue() {
-            let attributed = self.attributor.attribute(&waiting.packet, &scan(waiting.packet.data()));
-            self.deliver(&waiting.packet, attributed, sink);
+            self.attempt(&waiting.packet, true, sink);
         }
         self.report_drops(sink);
+        self.gate.finish(&self.tap, &mut |user, why, dropped| sink(Caught::Missing { user, why, dropped }));
         taken
     }
 
@@ -166,17 +197,14 @@ impl Drain {
     }
 
     fn packet(&mut self, packet: Owned, now: Timestamp, sink: &mut dyn FnMut(Caught<'_>)) {
-        let attributed = self.attributor.attribute(&packet, &scan(packet.data()));
-        if attributed.settled {
-            self.deliver(&packet, attributed, sink);
+        if self.attempt(&packet, false, sink) {
             return;
         }
         self.waiting_bytes += packet.data().len();
         self.waiting.push_back(Waiting { packet, since: now });
         while self.waiting.len() > WAITING_PACKETS || self.waiting_bytes > WAITING_BYTES {
             let Some(waiting) = self.unqueue() else { break };
-            let attributed = self.attributor.attribute(&waiting.packet, &scan(waiting.packet.data()));
-            self.deliver(&waiting.packet, attributed, sink);
+            self.attempt(&waiting.packet, true, sink);
         }
     }
 
@@ -198,23 +226,40 @@ impl Drain {
                 break;
             }
             let Some(waiting) = self.unqueue() else { break };
-            let attributed = self.attributor.attribute(&waiting.packet, &scan(waiting.packet.data()));
-            if attributed.settled || due(&waiting) {
-                self.deliver(&waiting.packet, attributed, sink);
-            } else {
+            if !self.attempt(&waiting.packet, due(&waiting), sink) {
                 self.waiting_bytes += waiting.packet.data().len();
                 self.waiting.push_back(waiting);
             }
         }
     }
 
-    fn deliver(&mut self, packet: &Owned, attributed: Attributed, sink: &mut dyn FnMut(Caught<'_>)) {
+    /// Looks whose the packet is, and hands it on if that is settled, or if it is its `last` chance. Says whether it did.
+    fn attempt(&mut self, packet: &Owned, last: bool, sink: &mut dyn FnMut(Caught<'_>)) -> bool {
+        self.marks.read(packet.data());
+        let scan = scan_marked(packet.data(), &self.marks);
+        let attributed = self.attributor.attribute(packet, &scan);
+        let ready = attributed.settled || last;
+        if ready {
+            self.deliver(packet, &scan, attributed, sink);
+        }
+        ready
+    }
+
+    fn deliver(
+        &mut self,
+        packet: &Owned,
+        scan: &Scan<'_>,
+        attributed: Attributed,
+        sink: &mut dyn FnMut(Caught<'_>),
+    ) {
         let user = attributed.user.unwrap_or_else(|| self.nobody.clone());
-        let detail = self.settings.dump_detail(&user.company);
-        if detail == DumpDetail::Off {
+        let set = self.settings.dump_detail(&user.company);
+        if set == DumpDetail::Off {
             return;
         }
-        let redacted = redact_head(detail, packet.data(), packet.is_torn(), &mut self.out);
+        let Some(detail) = self.gate.admit(&user, attributed.certainty, packet, set) else { return };
+        let redacted =
+            redact_scanned(detail, scan, packet.data(), &self.marks, packet.is_torn(), &mut self.out);
         sink(Caught::Packet(Captured {
             user,
             endpoint: attributed.endpoint,

@@ -11,8 +11,10 @@ pub(super) struct Logical {
     pub(super) end: usize,
     /// Where the next line begins.
     pub(super) next: usize,
-    /// Where the line after the first white continuation line begins. Strict readers go on there, lenient ones
-    /// take the white line for the end of the head.
+    /// The number of that next line.
+    pub(super) after: usize,
+    /// The number of the line after the first white continuation line. Strict readers go on there, lenient ones take
+    /// the white line for the end of the head.
     pub(super) hollow: Option<usize>,
 }
 
@@ -38,20 +40,6 @@ pub(super) fn physical(data: &[u8], from: usize) -> (usize, usize) {
     }
 }
 
-/// The line at `from` with its continuation lines. An empty line has none.
-pub(super) fn logical(data: &[u8], from: usize) -> Logical {
-    let (mut end, mut next) = physical(data, from);
-    let mut hollow = None;
-    while end > from && is_blank(byte(data, next)) {
-        let (text, after) = physical(data, next);
-        if hollow.is_none() && slice(data, next, text).iter().all(|&b| is_blank(b)) {
-            hollow = Some(after);
-        }
-        (end, next) = (text, after);
-    }
-    Logical { end, next, hollow }
-}
-
 /// Where the message begins: after the empty lines that a stream may carry before it (RFC 3261 section 7.5).
 pub(super) fn message_start(data: &[u8]) -> usize {
     data.iter().position(|b| !matches!(b, b'\r' | b'\n')).unwrap_or(data.len())
@@ -67,10 +55,23 @@ pub(super) const fn is_white(b: u8) -> bool {
     matches!(b, b' ' | b'\t' | b'\r' | b'\n')
 }
 
+/// Which bytes are those of a token.
+static TOKEN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut rest: &mut [bool] = &mut table;
+    let mut b = 0_u8;
+    while let Some((slot, more)) = rest.split_first_mut() {
+        *slot = b.is_ascii_alphanumeric()
+            || matches!(b, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~');
+        b = b.wrapping_add(1);
+        rest = more;
+    }
+    table
+};
+
 /// A byte of a token (RFC 3261 section 25.1).
-pub(super) const fn is_token(b: u8) -> bool {
-    b.is_ascii_alphanumeric()
-        || matches!(b, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~')
+pub(super) fn is_token(b: u8) -> bool {
+    TOKEN.get(usize::from(b)).copied().unwrap_or(false)
 }
 
 /// Without the white space at both ends.

@@ -11,12 +11,18 @@ use crate::event::{Direction, PacketRef, Transport};
 pub mod attribute;
 mod chunk;
 pub mod drain;
+pub mod gate;
 mod line;
+mod loud;
+mod marks;
 pub mod message;
 mod outlet;
 pub mod pool;
+pub mod pressure;
 mod proof;
 pub mod redact;
+pub mod share;
+mod stretch;
 pub mod tap;
 
 pub use attribute::{Attributed, Attributor, Certainty};

@@ -6,13 +6,14 @@
 //! packet's place among all packets: by it the drain puts the lanes together again.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use crossbeam_queue::ArrayQueue;
 use parking_lot::Mutex;
 
 use super::Kept;
 use super::chunk::{CHUNK, Chunk, HEAD};
+use super::loud::{Drops, Slots};
 use super::outlet::{Item, News, Note, Outlet};
 use crate::clock::{Clock, Timestamp};
 use crate::event::{Change, Event, PacketRef, Quality, UserKey};
@@ -76,7 +77,7 @@ pub(super) struct Lane {
 pub struct Tap {
     max_packets: u64,
     max_bytes: u64,
-    clock: Clock,
+    pub(super) clock: Clock,
     /// Packets and bytes since the start, those that were refused too.
     pub(super) pushed: Apart<AtomicU64>,
     /// Those of them that do not wait any more. Read by each push, so it is written once per chunk.
@@ -90,19 +91,16 @@ pub struct Tap {
     outlet: Mutex<Outlet>,
     taken: AtomicU64,
     drops: Apart<Drops>,
+    /// The loudest addresses, refused while the tap is crowded.
+    pub(super) loud: Slots,
 }
 
-#[derive(Debug)]
-struct Drops {
-    packets: AtomicU64,
-    first: AtomicI64,
-    last: AtomicI64,
-}
-
-impl Default for Drops {
-    fn default() -> Self {
-        Self { packets: AtomicU64::new(0), first: AtomicI64::new(i64::MAX), last: AtomicI64::new(i64::MIN) }
-    }
+/// Why a packet is not taken.
+enum Refusal {
+    /// There is no room.
+    Full,
+    /// There is little room, and it came from one of the loudest addresses, where it was counted.
+    Loud,
 }
 
 /// This thread's lane.
@@ -144,6 +142,7 @@ impl Tap {
             outlet: Mutex::new(Outlet::new(LANES)),
             taken: AtomicU64::new(0),
             drops: Apart::default(),
+            loud: Slots::default(),
         }
     }
 
@@ -154,44 +153,63 @@ impl Tap {
             packet.time = self.clock.now();
         }
         let kept = Kept::of(&packet);
-        let taken = self.keep(&packet, &kept);
-        if !taken {
-            self.count_drop(packet.time);
+        match self.keep(&packet, &kept) {
+            Ok(()) => true,
+            Err(Refusal::Full) => {
+                if !self.loud.blames(&packet.far, packet.time) {
+                    self.drops.0.count(packet.time);
+                }
+                false
+            }
+            Err(Refusal::Loud) => false,
         }
-        taken
     }
 
-    fn keep(&self, packet: &PacketRef<'_>, kept: &Kept<'_>) -> bool {
+    fn keep(&self, packet: &PacketRef<'_>, kept: &Kept<'_>) -> Result<(), Refusal> {
         let (before, after) = self.lanes.split_at_checked(lane()).unwrap_or_default();
         for lane in after.iter().chain(before) {
             let Some(mut lane) = lane.0.try_lock() else { continue };
             if !lane.open.has_room(kept.len()) {
-                let Some(chunk) = self.warm.pop().or_else(|| self.cold.pop()) else { return false };
+                let Some(chunk) = self.warm.pop().or_else(|| self.cold.pop()) else {
+                    return Err(Refusal::Full);
+                };
                 let full = std::mem::replace(&mut lane.open, chunk);
                 if full.is_real() {
                     lane.full.push(full);
                 }
             }
-            let Some(place) = self.book(weight(kept.len())) else { return false };
+            let place = self.book(packet, weight(kept.len()))?;
             lane.open.push(place, packet, kept);
-            return true;
+            return Ok(());
         }
-        false
+        Err(Refusal::Full)
     }
 
-    /// Books a packet's room and gives its place; `None` if there is no room. Under the lane's lock, so that a lane is
+    /// Books a packet's room and gives its place. Under the lane's lock, so that a lane is
     /// in the order of places.
-    fn book(&self, weight: u64) -> Option<u64> {
+    fn book(&self, packet: &PacketRef<'_>, weight: u64) -> Result<u64, Refusal> {
         // asked first: so that it is never more than was pushed
         let freed = self.freed.0.load(Ordering::Acquire);
         // whoever sees the place finds the lane locked until the packet is there
         let place = self.pushed.0.fetch_add(weight, Ordering::AcqRel).wrapping_add(weight);
         let waiting = place.wrapping_sub(freed);
-        if waiting >> BYTE_BITS > self.max_packets || waiting & BYTE_MASK > self.max_bytes {
-            self.freed.0.fetch_add(weight, Ordering::AcqRel);
-            return None;
+        let (packets, bytes) = (waiting >> BYTE_BITS, waiting & BYTE_MASK);
+        if packets > crowd(self.max_packets) || bytes > crowd(self.max_bytes) {
+            let is_full = packets > self.max_packets || bytes > self.max_bytes;
+            if let Some(refusal) = self.refusal(packet, is_full) {
+                self.freed.0.fetch_add(weight, Ordering::AcqRel);
+                return Err(refusal);
+            }
         }
-        Some(place)
+        Ok(place)
+    }
+
+    #[cold]
+    fn refusal(&self, packet: &PacketRef<'_>, is_full: bool) -> Option<Refusal> {
+        if is_full {
+            return Some(Refusal::Full);
+        }
+        self.loud.refuses(&packet.far, packet.time).then_some(Refusal::Loud)
     }
 
     /// Queues what happened and the changes it made, behind the packets that came before it: the event is what packets
@@ -216,18 +234,10 @@ impl Tap {
             return true;
         };
         match &*news {
-            News::Happened(_, changes) => changes.iter().for_each(|(_, time, _)| self.count_drop(*time)),
-            News::Quality(_, quality) => self.count_drop(quality.time),
+            News::Happened(_, changes) => changes.iter().for_each(|(_, time, _)| self.drops.0.count(*time)),
+            News::Quality(_, quality) => self.drops.0.count(quality.time),
         }
         false
-    }
-
-    fn count_drop(&self, time: Timestamp) {
-        let drops = &self.drops.0;
-        drops.first.fetch_min(time.micros(), Ordering::Relaxed);
-        drops.last.fetch_max(time.micros(), Ordering::Relaxed);
-        // after the times, so that whoever sees the count sees them
-        drops.packets.fetch_add(1, Ordering::Release);
     }
 
     /// The oldest item; `None` if there is none, or if a thread is just leaving one. Only the drain thread.
@@ -241,20 +251,18 @@ impl Tap {
         self.freed.0.fetch_add((packets << BYTE_BITS).wrapping_add(bytes), Ordering::AcqRel);
     }
 
-    /// What was dropped since `reported` drops; `None` if nothing was. The count is exact; a time that another
-    /// thread is just writing counts for the next report. Only the drain thread.
+    /// What was dropped since `reported` drops, but for that of the addresses that are told apart; as [`Drops::since`]. Only the
+    /// drain thread.
     pub(crate) fn dropped_since(&self, reported: u64) -> Option<Dropped> {
-        let drops = &self.drops.0;
-        let packets = drops.packets.load(Ordering::Acquire).checked_sub(reported).filter(|&n| n > 0)?;
-        let first = drops.first.swap(i64::MAX, Ordering::Relaxed);
-        let last = drops.last.swap(i64::MIN, Ordering::Relaxed);
-        let (from, to) = if first <= last {
-            (Timestamp(first), Timestamp(last))
-        } else {
-            // both times went into the report before
-            (self.clock.now(), self.clock.now())
-        };
-        Some(Dropped { from, to, packets })
+        self.drops.0.since(reported, &self.clock)
+    }
+
+    /// How full it is, per mille.
+    pub(crate) fn pressure(&self) -> u32 {
+        let Counters { queued, bytes, .. } = self.counters();
+        let part =
+            |of: u64, whole: u64| u32::try_from(of.saturating_mul(1_000) / whole.max(1)).unwrap_or(1_000);
+        part(queued, self.max_packets).max(part(bytes, self.max_bytes)).min(1_000)
     }
 
     /// The figures now; they may be a few packets apart from each other while threads push.
@@ -265,11 +273,16 @@ impl Tap {
         let queued = waiting >> BYTE_BITS;
         Counters {
             pushed: taken + queued,
-            dropped: self.drops.0.packets.load(Ordering::Relaxed),
+            dropped: self.drops.0.total() + self.loud.dropped(),
             bytes: waiting & BYTE_MASK,
             queued,
         }
     }
+}
+
+/// Beyond how much of a whole it is crowded.
+const fn crowd(whole: u64) -> u64 {
+    whole / 8 * 5
 }
 
 /// One packet of this many bytes in a load.

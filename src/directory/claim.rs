@@ -1,7 +1,8 @@
 //! Who claims a name (an endpoint, an extension) within one company; the strongest claim owns it. Pure.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use foldhash::HashMap;
 
 use super::merge::Rank;
 use crate::event::UserKey;

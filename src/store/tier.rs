@@ -26,7 +26,8 @@ pub(super) struct Entry {
     pub(super) seq: u64,
     chunk: u32,
     start: u32,
-    len: u32,
+    /// Bytes in the journal.
+    pub(super) len: u32,
     previous: u32,
     kind: u8,
 }

@@ -16,14 +16,14 @@ const KEPT_CREDENTIALS: [&[u8]; 7] = [b"username", b"realm", b"uri", b"nonce", b
 const KEPT_PROOF: [&[u8]; 3] = [b"nextnonce", b"qop", b"nc"];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Rule {
+pub(super) enum Rule {
     Credentials,
     Proof,
     Whole,
 }
 
 /// The rule for a header of this name, or of one that ends like it: stray bytes in front don't hide a secret.
-fn rule(name: &[u8]) -> Option<Rule> {
+pub(super) fn rule(name: &[u8]) -> Option<Rule> {
     let ends = |word: &[u8]| {
         name.len()
             .checked_sub(word.len())

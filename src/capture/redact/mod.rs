@@ -1,18 +1,22 @@
 //! Dump detail and black-out: what of a packet may be kept (privacy.md is the specification). The drain calls this
 //! for every packet before anything reaches the journal. It walks lines and needs no successful parse; in doubt it
 //! fills too much. One pass, memory and time bounded by the message's length; no byte sequence may make it panic,
-//! and no secret may pass it. `walk` goes through the lines, `header`, `value` and `body` hold the rules.
+//! and no secret may pass it. `walk` goes through the lines, `sieve` spares most of them the rules,
+//! which `header`, `value` and `body` hold.
 
 mod body;
 mod header;
 mod ink;
+mod sieve;
 mod value;
 mod walk;
 
 use self::ink::Ink;
+pub(super) use self::value::may_be_secret;
 use self::walk::Walk;
-use super::line::{byte, logical, message_start, physical, slice};
-use super::message::{Scan, scan};
+use super::line::{byte, message_start, physical, slice};
+use super::marks::Marks;
+use super::message::{Scan, scan_marked};
 use crate::event::DumpDetail;
 
 /// The longest message that is kept: SIP over UDP cannot be longer, and over streams nobody sends more.
@@ -46,8 +50,21 @@ pub fn redact(detail: DumpDetail, data: &[u8], out: &mut Vec<u8>) -> Redacted {
 /// As [`redact`], for a message of which only the head reached us if `torn`: then its last line, which may be half
 /// a secret that no rule recognises, is filled.
 pub fn redact_head(detail: DumpDetail, data: &[u8], torn: bool, out: &mut Vec<u8>) -> Redacted {
-    out.clear();
     let data = slice(data, 0, data.len().min(MESSAGE_LIMIT));
+    let marks = Marks::of(data);
+    redact_scanned(detail, &scan_marked(data, &marks), data, &marks, torn, out)
+}
+
+/// As [`redact_head`], for a message of at most [`MESSAGE_LIMIT`] bytes that is scanned and marked already.
+pub(super) fn redact_scanned(
+    detail: DumpDetail,
+    scanned: &Scan<'_>,
+    data: &[u8],
+    marks: &Marks,
+    torn: bool,
+    out: &mut Vec<u8>,
+) -> Redacted {
+    out.clear();
     let start = message_start(data);
     if detail == DumpDetail::Off {
         return Redacted { cut: !data.is_empty(), unsure: false };
@@ -56,23 +73,22 @@ pub fn redact_head(detail: DumpDetail, data: &[u8], torn: bool, out: &mut Vec<u8
         out.extend_from_slice(slice(data, 0, data.len().min(STUMP)));
         return Redacted { cut: data.len() > STUMP, unsure: false };
     }
-    let scanned = scan(data);
     if !scanned.is_sip() {
-        return stump(data, torn, out);
+        return stump(data, marks, torn, out);
     }
     match detail {
         DumpDetail::Summary => {
-            let whole = summary(data, &scanned);
+            let whole = summary(data, marks, scanned);
             out.extend_from_slice(&whole);
-            let unsure = Walk::over(&mut Ink::new(&whole, out), false).run().unsure;
+            let unsure = Walk::over(&mut Ink::new(&whole, out), &Marks::of(&whole), false).run().unsure;
             // continuation lines were there for the rules only
             let end = physical(data, start).0;
-            out.drain(end - start..logical(data, start).end - start);
+            out.drain(end - start..folded_end(data, marks) - start);
             Redacted { cut: true, unsure }
         }
         DumpDetail::Headers => {
             out.extend_from_slice(data);
-            let walked = Walk::over(&mut Ink::new(data, out), torn).keep_codecs().run();
+            let walked = Walk::over(&mut Ink::new(data, out), marks, torn).keep_codecs().run();
             let mut end = walked.head;
             for kept in walked.codecs {
                 let length = kept.len();
@@ -84,18 +100,23 @@ pub fn redact_head(detail: DumpDetail, data: &[u8], torn: bool, out: &mut Vec<u8
         }
         DumpDetail::Full | DumpDetail::Off => {
             out.extend_from_slice(data);
-            let walked = Walk::over(&mut Ink::new(data, out), torn).run();
+            let walked = Walk::over(&mut Ink::new(data, out), marks, torn).run();
             Redacted { cut: torn, unsure: walked.unsure }
         }
     }
 }
 
+/// Where the start line ends with its continuation lines.
+fn folded_end(data: &[u8], marks: &Marks) -> usize {
+    marks.logical(data, marks.first()).map_or(data.len(), |whole| whole.end)
+}
+
 /// The small message of `summary`, not yet blacked out.
-fn summary(data: &[u8], scan: &Scan<'_>) -> Vec<u8> {
+fn summary(data: &[u8], marks: &Marks, scan: &Scan<'_>) -> Vec<u8> {
     let start = message_start(data);
     let mut whole = Vec::with_capacity(256);
     // the whole folded line: a password may go on behind the fold
-    text(&mut whole, slice(data, start, logical(data, start).end));
+    text(&mut whole, slice(data, start, folded_end(data, marks)));
     whole.extend_from_slice(b"\r\n");
     for (name, user, host) in
         [(&b"From"[..], scan.from_user, scan.from_host), (&b"To"[..], scan.to_user, scan.to_host)]
@@ -141,9 +162,9 @@ fn part(whole: &mut Vec<u8>, value: &[u8]) {
 
 /// What is not SIP: the rules first, then of the first 64 bytes only the leading words of letters on the first line.
 /// A password or a digest is a token too, so tokens alone are no measure of harmlessness.
-fn stump(data: &[u8], torn: bool, out: &mut Vec<u8>) -> Redacted {
+fn stump(data: &[u8], marks: &Marks, torn: bool, out: &mut Vec<u8>) -> Redacted {
     out.extend_from_slice(data);
-    Walk::over(&mut Ink::new(data, out), torn).run();
+    Walk::over(&mut Ink::new(data, out), marks, torn).run();
     out.truncate(STUMP);
     let mut at = message_start(data);
     for b in out.iter_mut().take(at) {

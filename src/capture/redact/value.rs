@@ -15,6 +15,29 @@ const SECRET: [&[u8]; 5] = [b"response", b"auts", b"rspauth", b"pn-prid", b"pn-t
 /// Headers whose values are filled where a URI carries them.
 const CARRIED: [&[u8]; 3] = [b"authorization", b"user-to-user", b"body"];
 
+/// The last two bytes of each of these names.
+const ENDS: [[u8; 2]; 8] = {
+    let [a, b, c, d, e] = SECRET;
+    let [f, g, h] = CARRIED;
+    [end(a), end(b), end(c), end(d), end(e), end(f), end(g), end(h)]
+};
+
+const fn end(name: &[u8]) -> [u8; 2] {
+    match name {
+        [.., before, last] => [*before, *last],
+        _ => [0, 0],
+    }
+}
+
+/// Whether the `=` at `equals` may be one behind the name of a secret, as far as the two bytes before it tell. Escapes
+/// are not looked at.
+pub(in crate::capture) fn may_be_secret(data: &[u8], equals: usize) -> bool {
+    let Some(&[before, last]) = equals.checked_sub(2).and_then(|at| data.get(at..equals)) else {
+        return true;
+    };
+    is_white(last) || ENDS.contains(&[before | 0x20, last | 0x20])
+}
+
 /// Applies the rules to the line `from..to`, which is the start line if `first`.
 pub(super) fn sweep(ink: &mut Ink<'_>, from: usize, to: usize, first: bool) {
     let data = ink.data;
@@ -70,6 +93,9 @@ fn parameter(ink: &mut Ink<'_>, equals: usize, after: usize, to: usize, first: b
     let mut end = equals;
     while end > 0 && is_white(byte(data, end - 1)) {
         end -= 1;
+    }
+    if !may_be_secret(data, end) && !slice(data, end.saturating_sub(4), end).contains(&b'%') {
+        return None;
     }
     let secret = SECRET.iter().any(|name| name_before(data, 0, end, name).is_some());
     let carried = || {

@@ -7,8 +7,10 @@ use std::ops::Range;
 
 use super::body::{self, Class};
 use super::ink::Ink;
+use super::sieve::Sieve;
 use super::value;
-use crate::capture::line::{Logical, is_blank, logical, message_start, physical, slice};
+use crate::capture::line::{Logical, is_blank, physical, slice};
+use crate::capture::marks::{Line, Marks};
 
 /// How deep multiparts may nest before the rest is filled.
 const DEPTH: usize = 8;
@@ -26,6 +28,8 @@ pub(super) struct Walked {
 /// One walk.
 pub(super) struct Walk<'a, 'b> {
     pub(super) ink: &'a mut Ink<'b>,
+    /// Of what the ink reads.
+    marks: &'a Marks,
     /// Class of the body we are in.
     class: Class,
     /// Class of the body that the head we are in announces; only ever made stricter.
@@ -41,10 +45,11 @@ pub(super) struct Walk<'a, 'b> {
 }
 
 impl<'a, 'b> Walk<'a, 'b> {
-    /// A walk over a whole message, or one whose end is missing (`torn`).
-    pub(super) fn over(ink: &'a mut Ink<'b>, torn: bool) -> Self {
+    /// A walk over a whole message, or one whose end is missing (`torn`), with its marks.
+    pub(super) fn over(ink: &'a mut Ink<'b>, marks: &'a Marks, torn: bool) -> Self {
         Self {
             ink,
+            marks,
             class: Class::Plain,
             pending: Class::Plain,
             boundaries: Vec::new(),
@@ -64,35 +69,40 @@ impl<'a, 'b> Walk<'a, 'b> {
 
     /// Walks to the end and fills what no level may keep.
     pub(super) fn run(mut self) -> Walked {
-        let data = self.ink.data;
-        let mut at = message_start(data);
-        let start = at;
-        while at < data.len() {
+        let (data, marks) = (self.ink.data, self.marks);
+        let start = marks.first();
+        let mut at = start;
+        while let (Some(line), Some(whole)) = (marks.line(at), marks.logical(data, at)) {
             if self.class == Class::Secret {
                 at = self.fill_part(at);
                 continue;
             }
-            if let Some(next) = self.boundary(at) {
-                at = next;
+            if self.boundary(line) {
+                at += 1;
                 continue;
             }
-            let line = logical(data, at);
-            if line.end == at {
+            if line.end == line.start {
                 self.empty_line(line.next);
-                at = line.next;
+                at += 1;
                 continue;
             }
-            if self.torn && line.next >= data.len() {
-                self.ink.fill(at, line.end);
+            if self.torn && whole.next >= data.len() {
+                self.ink.fill(line.start, whole.end);
                 break;
             }
-            self.line(at, line, at == start);
-            match line.hollow {
-                Some(text) if self.pending.fills() => {
-                    self.empty_line(text);
-                    at = text;
+            let first = at == start;
+            let folded = whole.after > at + 1;
+            let sieve = Sieve { data, line, first };
+            if self.class.fills() || folded || !sieve.passes() {
+                self.line(line.start, whole, first);
+            }
+            self.note_codec(line);
+            match whole.hollow {
+                Some(after) if self.pending.fills() => {
+                    self.empty_line(marks.line(after).map_or(data.len(), |line| line.start));
+                    at = after;
                 }
-                _ => at = line.next,
+                _ => at = whole.after,
             }
         }
         Walked {
@@ -120,40 +130,44 @@ impl<'a, 'b> Walk<'a, 'b> {
         self.offered.clear();
     }
 
-    /// If a boundary line of a multipart we are in begins at `at`: enters the part behind it.
-    fn boundary(&mut self, at: usize) -> Option<usize> {
+    /// If it is a boundary line of a multipart we are in: enters the part behind it.
+    fn boundary(&mut self, line: &Line) -> bool {
         let data = self.ink.data;
-        if self.boundaries.is_empty() || slice(data, at, at + 2) != b"--" {
-            return None;
+        if self.boundaries.is_empty() {
+            return false;
         }
-        let (end, next) = physical(data, at);
-        let line = slice(data, at + 2, end);
-        let (level, closing) = self.boundaries.iter().enumerate().rev().find_map(|(level, range)| {
+        let Some(line) = slice(data, line.start, line.end).strip_prefix(b"--") else { return false };
+        let found = self.boundaries.iter().enumerate().rev().find_map(|(level, range)| {
             let rest = line.strip_prefix(slice(data, range.start, range.end))?;
             let closing = rest.starts_with(b"--");
             let rest = rest.strip_prefix(b"--").unwrap_or(rest);
             rest.iter().all(|&b| is_blank(b)).then_some((level, closing))
-        })?;
+        });
+        let Some((level, closing)) = found else { return false };
         self.boundaries.truncate(if closing { level } else { level + 1 });
         (self.class, self.pending) = (Class::Plain, Class::Plain);
         self.offered.clear();
-        Some(next)
+        true
     }
 
-    /// Fills from `from` to the next boundary line or the end.
+    /// Fills from the line `from` to the next boundary line or the end; the number of the line behind.
     fn fill_part(&mut self, from: usize) -> usize {
-        let data = self.ink.data;
-        let mut at = if self.boundaries.is_empty() { data.len() } else { from };
-        let mut text_end = from;
-        while at < data.len() {
-            if let Some(next) = self.boundary(at) {
-                self.ink.fill_all(from, text_end);
-                return next;
+        let (data, marks) = (self.ink.data, self.marks);
+        let start = marks.line(from).map_or(data.len(), |line| line.start);
+        let mut at = from;
+        let mut text_end = start;
+        while !self.boundaries.is_empty()
+            && let Some(line) = marks.line(at)
+        {
+            at += 1;
+            if self.boundary(line) {
+                self.ink.fill_all(start, text_end);
+                return at;
             }
-            (text_end, at) = physical(data, at);
+            text_end = line.end;
         }
-        self.ink.fill_all(from, data.len());
-        data.len()
+        self.ink.fill_all(start, data.len());
+        usize::MAX
     }
 
     fn line(&mut self, at: usize, line: Logical, first: bool) {
@@ -180,13 +194,15 @@ impl<'a, 'b> Walk<'a, 'b> {
             from = next;
         }
         value::sweep(self.ink, at, line.end, first);
+    }
+
+    /// Notes the line if `headers` keeps it.
+    fn note_codec(&mut self, line: &Line) {
         if self.class == Class::Sdp
             && let Some(codecs) = &mut self.codecs
+            && body::is_codec_line(slice(self.ink.data, line.start, line.end))
         {
-            let (end, next) = physical(data, at);
-            if body::is_codec_line(slice(data, at, end)) {
-                codecs.push(at..next);
-            }
+            codecs.push(line.start..line.next);
         }
     }
 }
