@@ -246,15 +246,15 @@ impl Registrations {
         key: &EndpointKey,
         contact: &str,
         far: Option<SocketAddr>,
-        call_id: &str,
+        call_id: &CallId<'_>,
     ) -> bool {
         let Some(list) = self.contacts.get_mut(key) else { return false };
         let Some(at) = list.iter().position(|c| *c.contact == *contact) else { return false };
         let same = list.get(at).is_some_and(|c| {
-            let same_call_id = call_id.is_empty() || *c.call_id == *call_id.as_bytes();
+            let same_call_id = !call_id.fits() || *c.call_id == *call_id.text;
             let still_its =
-                || c.call_id.is_empty() || self.call_ids.get(&c.call_id).is_some_and(|k| **k == *key);
-            same_call_id && (far.is_none() || far == c.far) && still_its()
+                c.call_id.is_empty() || self.call_ids.get(&c.call_id_hash).is_some_and(|(_, k)| **k == *key);
+            same_call_id && still_its && (far.is_none() || far == c.far)
         });
         if same && let Some(rest) = list.get_mut(at..) {
             rest.rotate_left(1);
