@@ -101,6 +101,7 @@ impl Module {
         });
         core.assign();
         // the ring learns the companies' retentions here, before the first reading
+        core.store.limit(core.settings.limits());
         core.store.maintain(&|company| core.settings.retention(company))?;
         first_super_admin(&core.settings, &*core.host)?;
         let query = Query::new(Parts {
@@ -123,7 +124,7 @@ impl Module {
         module.threads.lock().push(drain);
         let journal = thread::journal(&module.core)?;
         module.threads.lock().push(journal);
-        let seal = thread::seal(&module.core)?;
+        let seal = thread::seal(&module.core, module.query.clone())?;
         module.threads.lock().push(seal);
         tracing::info!(
             "open: {} users, data in {}",

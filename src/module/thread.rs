@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
 use crate::module::Core;
+use crate::query::Query;
 
 /// How often expiry, directory and the disk are looked after.
 pub(super) const TICK: Duration = Duration::from_secs(1);
@@ -66,8 +67,9 @@ pub(super) fn journal(core: &Arc<Core>) -> Result<Worker> {
     })
 }
 
-pub(super) fn seal(core: &Arc<Core>) -> Result<Worker> {
+pub(super) fn seal(core: &Arc<Core>, query: Query) -> Result<Worker> {
     let core = Arc::clone(core);
+    let mut purges = None;
     Worker::spawn("usermon-seal", move || {
         let mut faults = Faults::default();
         let mut last = Instant::now();
@@ -75,8 +77,14 @@ pub(super) fn seal(core: &Arc<Core>) -> Result<Worker> {
             std::thread::sleep(NAP);
             if last.elapsed() >= TICK || core.store.is_seal_due() {
                 last = Instant::now();
+                core.store.limit(core.settings.limits());
                 let retention = |company: &str| core.settings.retention(company);
-                faults.guarded("the seal", || drop(core.store.maintain(&retention)));
+                faults.guarded("the seal", || {
+                    drop(core.store.maintain(&retention));
+                    if let Err(error) = query.audit_purges(&mut purges) {
+                        tracing::error!("{error}");
+                    }
+                });
             }
         }
     })

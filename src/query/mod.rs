@@ -22,6 +22,7 @@ use crate::store::Store;
 pub use crate::audit::Entry as AuditEntry;
 
 pub mod diagnostics;
+pub mod kept;
 pub(crate) mod tally;
 pub mod terminal;
 pub(crate) mod terminals;
@@ -89,6 +90,8 @@ pub struct CompanySettings {
     pub dump_detail: DumpDetail,
     /// For how long, in hours.
     pub retention_hours: u32,
+    /// How many MiB of the disk its packets may take; `None`: as many as there is room for.
+    pub max_mib: Option<u64>,
 }
 
 /// What every page says of the module itself.
@@ -199,6 +202,7 @@ impl Query {
         CompanySettings {
             dump_detail: self.0.settings.dump_detail(company),
             retention_hours: u32::try_from(hours).unwrap_or(u32::MAX),
+            max_mib: self.0.settings.max_mib(company),
         }
     }
 
@@ -226,6 +230,19 @@ impl Query {
         let span = Duration::from_secs(u64::from(hours) * 3600);
         let done = self.0.settings.set_retention(company, span).map(drop);
         self.settle(viewer, "set-retention", company, "", done)
+    }
+
+    /// Sets how many MiB of the disk a company's packets may take. Super-admins only; audited before it takes effect.
+    ///
+    /// # Errors
+    /// As [`Self::set_dump_detail`], and when it is out of its domain.
+    pub fn set_max_mib(&self, viewer: &Viewer, company: &str, max_mib: Option<u64>) -> Result<()> {
+        self.super_admin_of(viewer, company)?;
+        let words = |mib: Option<u64>| mib.map_or_else(|| "no limit".to_owned(), |mib| format!("{mib} MiB"));
+        let change = format!("{} -> {}", words(self.0.settings.max_mib(company)), words(max_mib));
+        self.audit(viewer, "set-share", company, "", &change)?;
+        let done = self.0.settings.set_max_mib(company, max_mib).map(drop);
+        self.settle(viewer, "set-share", company, "", done)
     }
 
     /// All accounts, those of the configuration file too.

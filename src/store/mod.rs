@@ -6,20 +6,31 @@
 //! a `segment` of `run`s; `retain` removes segments, by the ring's own clock (`age`).
 
 mod age;
+mod chore;
 mod folder;
 mod front;
 mod gap;
 mod journal;
+mod merge;
+mod output;
+mod purge;
 mod read;
 pub mod record;
 mod recover;
 mod retain;
+mod rewrite;
 mod run;
 mod seal;
 mod segment;
+mod share;
+mod sieve;
+mod summary;
 mod tier;
 mod upkeep;
 mod wire;
+
+pub use self::purge::{Order, Purge};
+pub use self::share::Holder;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -142,6 +153,8 @@ type Segments = Arc<Vec<Arc<Segment>>>;
 struct Rules {
     age: Age,
     retention: HashMap<Arc<str>, Duration>,
+    /// Bytes on the disk, of companies that have a limit.
+    limits: HashMap<Arc<str>, u64>,
 }
 
 /// What went wrong.
@@ -165,6 +178,8 @@ pub struct Store {
     segments: RwLock<Segments>,
     rules: RwLock<Rules>,
     trouble: Mutex<Trouble>,
+    /// What is to be purged, and what was; changed by the one whose turn it is.
+    orders: Mutex<Vec<Order>>,
     /// Whose turn it is to maintain, seal or close: held over I/O, never taken by append, flush or reads.
     turn: Mutex<Turn>,
     queries: AtomicU64,
@@ -204,6 +219,12 @@ impl Store {
         let mut front = self.front.write();
         front.check()?;
         Ok(front.push(time, user, Content::Packet(packet)))
+    }
+
+    /// Sets how many bytes on the disk some companies may have; the others have as many as there is room for. Any
+    /// thread; in force with the next [`Store::maintain`].
+    pub fn limit(&self, limits: HashMap<Arc<str>, u64>) {
+        self.rules.write().limits = limits;
     }
 
     /// Whether a seal is due by size, so that the seal thread need not wait. Any thread, one short lock.
@@ -246,10 +267,15 @@ impl Store {
         Arc::clone(&self.segments.read())
     }
 
-    fn publish(&self, segment: Segment) {
-        let mut segments = self.segments.write();
-        let at = segments.partition_point(|other| other.facts.times.1 > segment.facts.times.1);
-        Arc::make_mut(&mut segments).insert(at, Arc::new(segment));
+    /// Puts a segment in the place of others, for every reading that begins from now on.
+    fn replace(&self, old: &[Arc<Segment>], new: Option<Segment>) {
+        let mut listed = self.segments.write();
+        let segments = Arc::make_mut(&mut listed);
+        segments.retain(|segment| !old.iter().any(|other| Arc::ptr_eq(other, segment)));
+        if let Some(segment) = new {
+            let at = segments.partition_point(|other| other.facts.times.1 > segment.facts.times.1);
+            segments.insert(at, Arc::new(segment));
+        }
     }
 
     fn alarm(&self, text: String) {

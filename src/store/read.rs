@@ -30,15 +30,15 @@ struct Gather<'a> {
 }
 
 impl Gather<'_> {
-    /// Takes a record if it is wanted.
-    fn take(&mut self, row: &Row<'_>, stretch: &Stretch) {
+    /// Takes a record if it is wanted; it happened at ring time `ring`.
+    fn take(&mut self, row: &Row<'_>, ring: i64) {
         let query = self.query;
         if !query.wants(row.time, row.seq) {
             return;
         }
         let everybody = place_of(row.kind, row.company, row.user) == EVERYBODY;
         let its = row.company == &*query.user.company && row.user == &*query.user.user;
-        if !(everybody || its) || self.is_hidden(row.time, stretch) {
+        if !(everybody || its) || self.is_hidden(ring) {
             return;
         }
         let owner = if everybody { &self.nobody } else { &self.user };
@@ -50,8 +50,8 @@ impl Gather<'_> {
     }
 
     /// Whether the company's retention is over for a record whose segment is still there.
-    fn is_hidden(&self, time: Timestamp, stretch: &Stretch) -> bool {
-        self.retention.is_some_and(|retention| self.age.of(stretch.ring(time)) > retention)
+    fn is_hidden(&self, ring: i64) -> bool {
+        self.retention.is_some_and(|retention| self.age.of(ring) > retention)
     }
 
     /// Keeps the newest `limit`; gives the time before which nothing is wanted any more.
@@ -64,7 +64,8 @@ impl Gather<'_> {
 
     fn damage(&mut self, segment: &Segment, packets: u64) {
         let (from, to) = (Timestamp(segment.facts.times.0), Timestamp(segment.facts.times.1));
-        if self.query.kinds.gaps && self.query.wants(to, 0) && !self.is_hidden(to, &segment.facts.stretch) {
+        if self.query.kinds.gaps && self.query.wants(to, 0) && !self.is_hidden(segment.facts.stretch.ring(to))
+        {
             let payload = Payload::Gap(Gap { from, to, packets, cause: GapCause::Damage });
             let user = Arc::clone(&self.nobody);
             self.records.push(Record { seq: 0, time: to, user, payload });
@@ -169,7 +170,6 @@ impl Store {
         let opened = self.folder.open_file(Name::Segment(segment.facts.number));
         let file = match opened {
             Ok(file) => file,
-            Err(_) if segment.gone.load(Ordering::Relaxed) => return,
             Err(error) => {
                 self.alarm_once(segment, &error.to_string());
                 return gather.damage(segment, 0);
@@ -194,7 +194,7 @@ impl Store {
                 let before = gather.records.len();
                 for row in rows {
                     if place_of(row.kind, row.company, row.user) == place {
-                        gather.take(&row, &segment.facts.stretch);
+                        gather.take(&row, segment.summary.ring(row.seq, row.time));
                     }
                 }
                 found += gather.records.len().saturating_sub(before);
@@ -220,7 +220,7 @@ impl Gather<'_> {
     fn take_pieces(&mut self, pieces: &[Piece], stretch: &Stretch) {
         for piece in pieces {
             if let Some(row) = Row::split(piece.bytes()) {
-                self.take(&row, stretch);
+                self.take(&row, stretch.ring(row.time));
             }
         }
     }

@@ -157,7 +157,7 @@ impl Content<'_> {
         }
     }
 
-    fn put_head(&self, head: &mut Vec<u8>) {
+    pub(super) fn put_head(&self, head: &mut Vec<u8>) {
         match self {
             Self::Packet(packet) => {
                 let kept = packet.kept();

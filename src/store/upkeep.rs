@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Store;
+use super::chore::Chores;
 use super::folder::Name;
 use super::front::Stop;
 use super::journal::{self, Journal};
-use super::seal::{self, Failed};
+use super::output::Failed;
+use super::seal;
 use super::tier::{Piece, Tier};
 use crate::error::{Error, Result};
 
@@ -32,16 +34,26 @@ pub(super) struct Turn {
     durable: (u64, u64),
     retry: Duration,
     pub(super) swept: Option<Duration>,
+    pub(super) chores: Chores,
     spare: Vec<Vec<u8>>,
 }
 
 impl Turn {
     pub(super) fn new(next: u64, now: Duration) -> Self {
         let (durable, retry) = ((0, 0), Duration::ZERO);
-        Self { next, began: now, synced: now, durable, retry, swept: None, spare: Vec::new() }
+        Self {
+            next,
+            began: now,
+            synced: now,
+            durable,
+            retry,
+            swept: None,
+            chores: Chores::default(),
+            spare: Vec::new(),
+        }
     }
 
-    fn number(&mut self) -> u64 {
+    pub(super) fn number(&mut self) -> u64 {
         let number = self.next;
         self.next = number.saturating_add(1);
         number
@@ -156,6 +168,7 @@ impl Store {
         }
         turn.retry = Duration::ZERO;
         self.seal_pending(&mut turn, now);
+        self.stop_chores(&mut turn);
         self.folder.release();
         Ok(())
     }
@@ -266,7 +279,7 @@ impl Store {
     }
 
     /// Begins a new journal and leaves the old one's records to be sealed.
-    fn rotate(&self, turn: &mut Turn, now: Duration) {
+    pub(super) fn rotate(&self, turn: &mut Turn, now: Duration) {
         let stamp = self.rules.read().age.stamp();
         let number = turn.number();
         let journal = match Journal::create(&self.folder, number, journal::new_salt(), &stamp) {
@@ -302,7 +315,7 @@ impl Store {
     }
 
     /// Writes the segments that wait to be written, oldest first.
-    fn seal_pending(&self, turn: &mut Turn, now: Duration) {
+    pub(super) fn seal_pending(&self, turn: &mut Turn, now: Duration) {
         let pending = self.front.read().sealing.clone();
         if pending.is_empty() || turn.retry > now {
             return;
@@ -310,7 +323,7 @@ impl Store {
         for tier in pending {
             let number = tier.number;
             match seal::write(&self.folder, &tier) {
-                Ok(segment) => self.publish(segment),
+                Ok(segment) => self.replace(&[], Some(segment)),
                 Err(failed) => {
                     turn.retry = now.saturating_add(RETRY);
                     let (Failed::Write(error) | Failed::Sync(error)) = failed;

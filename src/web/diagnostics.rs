@@ -10,6 +10,7 @@ use crate::event::{Direction, DumpDetail};
 use crate::query::diagnostics::{Cursor, DiagnosticsPage, Entry, PacketLine};
 use crate::web::auth::{Site, Whom, aside};
 use crate::web::fault::Fault;
+use crate::web::kept::button;
 use crate::web::text::{At, Line, Shape, brief, count, day};
 use crate::web::view::{Frame, Section, icon};
 
@@ -84,6 +85,9 @@ pub fn page(frame: &Frame, data: &DiagnosticsPage, later: bool) -> Markup {
             (list(&data.entries, &|at| frame.links.packet(user, at)))
         }
         (pager(&here, later, data.next, data.entries.is_empty()))
+        @if frame.is_super() {
+            p.hint.acts { (button(frame, &user.key.company, Some(&user.key.user), "Remove this user's packets")) }
+        }
     };
     frame.page(Section::Monitoring, &format!("diag {title}"), main)
 }
@@ -99,7 +103,8 @@ fn off(frame: &Frame, data: &DiagnosticsPage) -> Markup {
                     a href=(frame.links.settings(&data.user.key.company)) { "General Settings" } "."
                 } @else { "A super-admin can choose another level." }
                 @if data.entries.iter().any(|e| matches!(e, Entry::Packet(_))) {
-                    " Packets below were kept before it was set to off; they stay until their retention ends."
+                    " Packets below were kept before it was set to off; they stay until their retention ends"
+                    @if frame.is_super() { ", or until you remove them" } "."
                  }
             }
         }

@@ -77,6 +77,11 @@ impl Links {
         format!("{}/unattributed/{at}", self.mount)
     }
 
+    /// What is kept of whom.
+    pub fn kept(&self) -> String {
+        self.to("/configuration/kept")
+    }
+
     /// The accounts.
     pub fn administrators(&self) -> String {
         self.to("/configuration/administrators")

@@ -135,6 +135,15 @@ impl Site {
         self.store.seal().unwrap();
     }
 
+    /// The seal thread's rounds, until no order to purge is open.
+    pub(crate) fn maintain(&self) {
+        let mut told = Some(Vec::new());
+        for _ in 0..10 {
+            self.store.maintain(&|_| Duration::from_hours(48)).unwrap();
+            self.query.audit_purges(&mut told).unwrap();
+        }
+    }
+
     /// The phone of user 101 of `acme` registers.
     pub(crate) fn register(&self) {
         let event = Event::Registration(Registration {
