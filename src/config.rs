@@ -69,6 +69,10 @@ pub struct CaptureConfig {
     pub unknown_packets: u64,
     /// Most bytes of such packets that are kept a minute.
     pub unknown_bytes: u64,
+    /// Most packets that only claim to be a user's that are kept of each user a minute.
+    pub claimed_packets: u64,
+    /// Most bytes of such packets that are kept of each user a minute.
+    pub claimed_bytes: u64,
 }
 
 /// `[store]`.
@@ -193,13 +197,15 @@ impl Default for Config {
                 queue_bytes: 32 << 20,
                 unknown_packets: 600,
                 unknown_bytes: 512 * KIB,
+                claimed_packets: 300,
+                claimed_bytes: 256 * KIB,
             },
             store: StoreConfig {
                 max_bytes: 10_240 * MIB,
                 min_free_bytes: 1_024 * MIB,
                 retention: Duration::from_secs(48 * HOUR),
                 seal_interval: Duration::from_secs(300),
-                seal_bytes: 64 * MIB,
+                seal_bytes: 32 * MIB,
             },
             dump_detail: DumpDetail::default(),
             companies: Vec::new(),
@@ -302,6 +308,12 @@ impl Config {
         }
         if let Some(kib) = table.number("unknown_kib_per_minute", 64..=1_048_576, "KiB")? {
             self.capture.unknown_bytes = kib * KIB;
+        }
+        if let Some(packets) = table.number("claimed_per_minute", 0..=1_000_000, "packets")? {
+            self.capture.claimed_packets = packets;
+        }
+        if let Some(kib) = table.number("claimed_kib_per_minute", 64..=1_048_576, "KiB")? {
+            self.capture.claimed_bytes = kib * KIB;
         }
         Ok(())
     }

@@ -6,7 +6,8 @@
 //! `error clock` < `event config` < `directory settings audit password` < `state` | `capture` | `store` < `query` < `web` <
 //! `module` < `abi`.
 //!
-//! Threads: `usermon-drain`, `usermon-seal`, `usermon-web`; all owned and joined by [`module::Module`].
+//! Threads: `usermon-drain`, `usermon-journal`, `usermon-seal`, `usermon-web`; all owned and joined by
+//! [`module::Module`].
 
 #![deny(unsafe_code)]
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]

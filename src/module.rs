@@ -12,17 +12,16 @@ use parking_lot::Mutex;
 use crate::audit::Audit;
 use crate::capture::Tap;
 use crate::capture::attribute::Attributor;
+use crate::capture::pressure::Gauge;
 use crate::clock::{Clock, Timestamp};
 use crate::config::{Config, Role};
 use crate::directory::Directory;
 use crate::error::{Error, Result};
-use crate::event::{
-    Call, Change, EndpointKey, Event, Host, LogLevel, PacketRef, Presence, Registration, UserKey,
-};
+use crate::event::{Call, EndpointKey, Event, Host, LogLevel, PacketRef, Presence, Registration};
 use crate::password;
 use crate::query::{Parts, Query};
 use crate::settings::Settings;
-use crate::state::State;
+use crate::state::{Changes, State};
 use crate::store::{Options, Store};
 
 mod drain;
@@ -42,8 +41,8 @@ struct Core {
     attributor: Arc<Attributor>,
     host: Arc<dyn Host>,
     clock: Clock,
-    /// Packets of nobody known that were over the bound.
-    unattributed_dropped: Arc<AtomicU64>,
+    /// How the intake is.
+    gauge: Arc<Gauge>,
     /// The directory's generation that `state` was told whole.
     assigned: AtomicU64,
     stop: AtomicBool,
@@ -94,12 +93,13 @@ impl Module {
             tap,
             host,
             clock,
-            unattributed_dropped: Arc::default(),
+            gauge: Arc::default(),
             assigned: AtomicU64::new(0),
             stop: AtomicBool::new(false),
         });
         core.assign();
         // the ring learns the companies' retentions here, before the first reading
+        core.store.limit(core.settings.limits());
         core.store.maintain(&|company| core.settings.retention(company))?;
         first_super_admin(&core.settings, &*core.host)?;
         let query = Query::new(Parts {
@@ -109,7 +109,7 @@ impl Module {
             settings: Arc::clone(&core.settings),
             audit,
             tap: Arc::clone(&core.tap),
-            unattributed_dropped: Arc::clone(&core.unattributed_dropped),
+            gauge: Arc::clone(&core.gauge),
             clock: core.clock.clone(),
             host: Arc::clone(&core.host),
             run: password::generate()?.chars().take(8).collect(),
@@ -118,9 +118,11 @@ impl Module {
         let config_path = config_path.to_owned();
         let module = Self { core, query, config_path, site, threads: Mutex::default() };
         // one by one: if the second is refused, dropping the module ends the first
-        let drain = drain::start(&module.core, &config.capture)?;
+        let drain = drain::start(&module.core, &config)?;
         module.threads.lock().push(drain);
-        let seal = thread::seal(&module.core)?;
+        let journal = thread::journal(&module.core)?;
+        module.threads.lock().push(journal);
+        let seal = thread::seal(&module.core, module.query.clone())?;
         module.threads.lock().push(seal);
         tracing::info!(
             "open: {} users, data in {}",
@@ -228,8 +230,8 @@ impl Core {
             }
             Event::Registration(Registration { key, .. }) | Event::Call(Call { key, .. }) => {
                 self.own(key, now);
-                self.attributor.observe(&event);
-                self.note(self.state.apply(&event, now));
+                let changes = self.state.apply(&event, now);
+                self.tap.happened(event, changes);
             }
             Event::Quality(quality) => {
                 if let Some(user) = self.directory.user_of(&quality.key) {
@@ -267,15 +269,13 @@ impl Core {
         let generation = self.directory.generation();
         if self.assigned.load(Ordering::Acquire) < generation {
             let owners = self.directory.assignment();
-            self.note(self.state.assign_as_of(generation, &owners, self.clock.now()));
+            self.keep(self.state.assign_as_of(generation, &owners, self.clock.now()));
             self.assigned.fetch_max(generation, Ordering::AcqRel);
         }
     }
 
-    fn note(&self, changes: Vec<(Arc<UserKey>, Timestamp, Change)>) {
-        for (user, time, change) in changes {
-            self.tap.note(user, time, change);
-        }
+    fn note(&self, changes: Changes) {
+        self.tap.note(changes);
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the super-admin changes while running: each company's dump detail and retention, and administrators.
+//! What the super-admin changes while running: each company's dump detail, retention and share of the disk, and administrators.
 //!
 //! Kept in settings.json of the data folder, 0600, replaced as a whole (temporary file, sync, rename, sync of the
 //! folder), so that a kill leaves the old or the new one. Asked per packet by the drain thread, changed by pages.
@@ -7,7 +7,9 @@
 mod file;
 mod turn;
 
+use std::collections::HashMap;
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +24,10 @@ use crate::event::DumpDetail;
 use file::{Person, Stored};
 pub(crate) use file::{no_file, secure};
 use turn::Turn;
+
+const MIB: u64 = 1 << 20;
+/// MiB of the disk that a company may be given, as of the whole ring in usermon.toml.
+const MAX_MIB: RangeInclusive<u64> = 16..=1_073_741_824;
 
 /// Somebody who may log in.
 #[derive(Clone, PartialEq, Eq)]
@@ -164,6 +170,38 @@ impl Settings {
         self.change(|table, next| {
             next.companies.entry(company.into()).or_default().retention_seconds = Some(retention.as_secs());
             Ok(table.retention(company))
+        })
+    }
+
+    /// How many bytes of the disk the packets of companies may take, where that is set.
+    pub fn limits(&self) -> HashMap<Arc<str>, u64> {
+        let stored = Arc::clone(&self.table.read().stored);
+        let limit =
+            |(id, set): (&Arc<str>, &file::Company)| Some((Arc::clone(id), set.max_mib?.saturating_mul(MIB)));
+        stored.companies.iter().filter_map(limit).collect()
+    }
+
+    /// How many MiB of the disk the company's packets may take; `None`: as many as there is room for.
+    pub fn max_mib(&self, company: &str) -> Option<u64> {
+        self.table.read().stored.companies.get(company)?.max_mib
+    }
+
+    /// Sets how many MiB of the disk the company's packets may take, from 16; gives back what it was.
+    ///
+    /// # Errors
+    /// When it is less or more than that, or can't be written; then nothing has changed.
+    pub fn set_max_mib(&self, company: &str, max_mib: Option<u64>) -> Result<Option<u64>> {
+        if max_mib.is_some_and(|mib| !MAX_MIB.contains(&mib)) {
+            let (least, most) = (MAX_MIB.start(), MAX_MIB.end());
+            return Err(Error::Invalid(format!(
+                "the share of the disk must be {least} to {most} MiB, or none"
+            )));
+        }
+        check_company(company)?;
+        self.change(|table, next| {
+            let before = table.stored.companies.get(company).and_then(|set| set.max_mib);
+            next.companies.entry(company.into()).or_default().max_mib = max_mib;
+            Ok(before)
         })
     }
 

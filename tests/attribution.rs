@@ -383,7 +383,7 @@ struct Line {
 
 fn line() -> Line {
     let bench = bench();
-    let tap = Arc::new(Tap::new(8_192, 1 << 24, Clock::fixed(NOW)));
+    let tap = Arc::new(Tap::new(65_536, 1 << 25, Clock::fixed(NOW)));
     let drain = Drain::new(tap.clone(), bench.attributor.clone(), bench.settings.clone());
     Line { bench, tap, drain }
 }

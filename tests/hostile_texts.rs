@@ -67,6 +67,7 @@ fn hostile_texts_stay_texts_on_every_page() {
                     (line.from_user, line.to_user) = (s.into(), s.into());
                 }
                 Entry::Gap { words, .. } | Entry::Change { words, .. } => *words = s.into(),
+                Entry::Lowered { .. } => {}
             }
         }
         let failures = page.failures.clone();

@@ -192,7 +192,7 @@ fn all_pages() -> Vec<String> {
         from_file,
     };
     let accounts = [account("anna", false), account("berta", false), account("carla", true)];
-    let now = CompanySettings { dump_detail: DumpDetail::Headers, retention_hours: 48 };
+    let now = CompanySettings { dump_detail: DumpDetail::Headers, retention_hours: 48, max_mib: None };
     let done = Done::Password { name: "anna".into(), password: "abc".into() };
     [
         monitoring::page(&frame, &samples::wall(acme.clone(), samples::rows("acme", 3))),
@@ -278,7 +278,7 @@ fn diagnostics_that_are_off_say_so_and_who_can_change_it() {
 #[test]
 fn the_settings_show_the_level_in_force() {
     for detail in DumpDetail::ALL {
-        let now = CompanySettings { dump_detail: detail, retention_hours: 24 };
+        let now = CompanySettings { dump_detail: detail, retention_hours: 24, max_mib: Some(64) };
         let company = samples::company("acme", "Acme S.p.A.");
         let page = parse(&settings::page(&frame(Role::SuperAdmin), &company, now, None).into_string());
         let radios: Vec<&Element> =

@@ -226,8 +226,8 @@ fn a_damaged_file_is_said_with_what_to_do() {
         assert!(!found.contains("PLAIN"), "{found}");
         assert_eq!(fs::read_to_string(&file).unwrap(), text, "the damaged file stays for whoever repairs it");
     }
-    fs::write(&file, r#"{"version":2,"companies":[]}"#).unwrap();
-    refused(Settings::open(&config), "is of version 2, this usermon reads version 1");
+    fs::write(&file, r#"{"version":3,"companies":[]}"#).unwrap();
+    refused(Settings::open(&config), "is of version 3, this usermon reads version 2");
 }
 
 #[test]

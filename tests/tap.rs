@@ -72,11 +72,15 @@ fn a_full_queue_drops_and_tells_when() {
     let mut packets = 0;
     for _ in 0..3 {
         drain.round(NOW, &mut |caught| match caught {
-            Caught::Dropped(dropped) => drops.push((dropped.from.0, dropped.to.0, dropped.packets)),
-            _ => packets += 1,
+            Caught::Packet(_) => packets += 1,
+            _ => panic!("it is not known yet whose they were"),
         });
     }
-    assert_eq!((packets, drops), (3, vec![(4, 8, 5)]));
+    drain.finish(NOW, &mut |caught| {
+        let Caught::Missing { user, dropped, .. } = caught else { panic!("{caught:?}") };
+        drops.push((user.is_nobody(), dropped.from.0, dropped.to.0, dropped.packets));
+    });
+    assert_eq!((packets, drops), (3, vec![(true, 4, 8, 5)]));
     assert!(tap.push(packet(9, text.as_bytes())), "there is room again");
 }
 
@@ -118,12 +122,15 @@ fn changes_keep_their_place_and_get_through_a_flood() {
     let user = Arc::new(UserKey::new("default", "101"));
     let change = |calls| Change::Sticker { sticker: Sticker::Busy, calls };
     let text = message("7");
-    assert!(tap.note(user.clone(), Timestamp(1), change(1)));
+    assert!(tap.note(vec![(user.clone(), Timestamp(1), change(1))]));
     assert!(tap.push(packet(2, text.as_bytes())));
-    assert!(tap.note(user.clone(), Timestamp(3), change(2)));
+    assert!(tap.note(vec![(user.clone(), Timestamp(3), change(2))]));
     assert!(tap.push(packet(4, text.as_bytes())));
     assert!(!tap.push(packet(5, text.as_bytes())));
-    assert!(tap.note(user.clone(), Timestamp(6), change(3)), "a flood of packets does not keep changes out");
+    assert!(
+        tap.note(vec![(user.clone(), Timestamp(6), change(3))]),
+        "a flood of packets does not keep changes out"
+    );
     let quality = Quality {
         time: Timestamp(7),
         key: EndpointKey::new("default", "101"),
@@ -147,7 +154,8 @@ fn changes_keep_their_place_and_get_through_a_flood() {
             order.push(time.0);
         }
         Caught::Quality { quality, .. } => order.push(quality.time.0),
-        Caught::Dropped(dropped) => assert_eq!(dropped.packets, 1),
+        Caught::Dropped(_) => panic!("{caught:?}"),
+        Caught::Missing { dropped, .. } => assert_eq!(dropped.packets, 1),
     });
     assert_eq!(order, [1, 2, 3, 4, 6, 7]);
 }
@@ -180,7 +188,7 @@ fn threads_keep_their_order_and_every_drop_is_counted() {
                     last[thread] = time;
                     kept += 1;
                 }
-                Caught::Dropped(dropped) => {
+                Caught::Dropped(dropped) | Caught::Missing { dropped, .. } => {
                     assert!(dropped.from <= dropped.to);
                     reported += dropped.packets;
                 }

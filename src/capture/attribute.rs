@@ -1,7 +1,6 @@
 //! Packet -> user. The evidence, best first: the endpoint that the PBX named; the Call-ID, if the PBX or a proven
 //! packet told whose it is; the contact registered at the far address; and last what From or To says, which is only
-//! a claim. [`Attributor::observe`] runs on the PBX's threads and is short; [`Attributor::attribute`] runs on the
-//! drain thread. Only proven facts are learnt, so a flood of invented packets teaches nothing.
+//! a claim. Both [`Attributor::observe`] and [`Attributor::attribute`] run on the drain thread. Only proven facts are learnt, so a flood of invented packets teaches nothing.
 
 use std::borrow::Cow;
 use std::collections::hash_map::RandomState;
@@ -122,8 +121,8 @@ impl Attributor {
         }
     }
 
-    /// Learns from what the PBX tells; its endpoint key must be resolved. Any thread of the PBX. Cost: a few hash
-    /// look-ups under one short lock at a time.
+    /// Learns from what the PBX tells; its endpoint key must be resolved. Drain thread. Cost: some hash
+    /// look-ups.
     pub fn observe(&self, event: &Event) {
         match event {
             Event::Registration(told) if !told.key.endpoint.is_empty() => {

@@ -8,10 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::attribute::{Attributed, Attributor, Certainty};
+use super::gate::{Gate, Limits};
 use super::marks::Marks;
 use super::message::{Scan, scan_marked};
+use super::outlet::{Item, News};
+use super::pressure::Gauge;
 use super::redact::redact_scanned;
-use super::{Dropped, Item, Owned, Tap};
+pub use super::stretch::Why;
+use super::{Dropped, Owned, Tap};
 use crate::clock::Timestamp;
 use crate::event::{Change, DumpDetail, Quality, UserKey};
 use crate::settings::Settings;
@@ -58,6 +62,15 @@ pub enum Caught<'a> {
     Packet(Captured<'a>),
     /// The queue was full for a while.
     Dropped(Dropped),
+    /// Packets of one user were counted instead of kept, or kept with less detail. The empty key: it is not known whose.
+    Missing {
+        /// Whose.
+        user: Arc<UserKey>,
+        /// Why.
+        why: Why,
+        /// When, and how many.
+        dropped: Dropped,
+    },
     /// A change of a user.
     Change {
         /// Whose.
@@ -88,6 +101,7 @@ pub struct Drain {
     facts: u64,
     reported_drops: u64,
     nobody: Arc<UserKey>,
+    gate: Gate,
     marks: Marks,
     out: Vec<u8>,
 }
@@ -99,7 +113,7 @@ struct Waiting {
 }
 
 impl Drain {
-    /// A drain with nothing waiting.
+    /// A drain with nothing waiting, and without bounds on what nothing proves.
     pub fn new(tap: Arc<Tap>, attributor: Arc<Attributor>, settings: Arc<Settings>) -> Self {
         Self {
             tap,
@@ -110,15 +124,30 @@ impl Drain {
             facts: 0,
             reported_drops: 0,
             nobody: Arc::default(),
+            gate: Gate::new(&Limits::NONE, Arc::default()),
             marks: Marks::default(),
             out: Vec::with_capacity(2_048),
         }
     }
 
-    /// Takes up to 2,048 items from the tap and hands on what is ready; says how many packets, changes and reports
-    /// it took. `now` decides only how long packets wait. Zero: time for a pause (10 ms, say).
+    /// With bounds on what nothing proves, and a gauge that shows how the intake is.
+    pub fn bounded(self, limits: &Limits, gauge: Arc<Gauge>) -> Self {
+        Self { gate: Gate::new(limits, gauge), ..self }
+    }
+
+    /// Tells how full the memory behind the drain is, per mille, and how many users there are: both count when packets
+    /// come faster than they can be kept. To be told before each round, or as often as it changes.
+    pub fn press(&mut self, memory: u32, users: usize) {
+        self.gate.press(memory, users);
+    }
+
+    /// Takes up to 2,048 items from the tap and hands on what is ready; says how many packets, events and reports it
+    /// took. `now` decides only how long packets wait. Zero: time for a pause (10 ms, say).
     pub fn round(&mut self, now: Timestamp, sink: &mut dyn FnMut(Caught<'_>)) -> usize {
         self.attributor.tend();
+        self.gate.begin(now, &self.tap, &mut |user, why, dropped| {
+            sink(Caught::Missing { user, why, dropped });
+        });
         self.report_drops(sink);
         self.retry(now, sink);
         let mut taken = 0;
@@ -128,14 +157,15 @@ impl Drain {
             taken += 1;
             match item {
                 Item::Packet(packet) => self.packet(packet, now, sink),
-                Item::Change(change) => {
-                    let (user, time, change) = *change;
-                    sink(Caught::Change { user, time, change });
+                Item::News(News::Happened(event, changes)) => {
+                    if let Some(event) = event {
+                        self.attributor.observe(&event);
+                    }
+                    for (user, time, change) in changes {
+                        sink(Caught::Change { user, time, change });
+                    }
                 }
-                Item::Quality(quality) => {
-                    let (user, quality) = *quality;
-                    sink(Caught::Quality { user, quality });
-                }
+                Item::News(News::Quality(user, quality)) => sink(Caught::Quality { user, quality }),
             }
         }
         taken
@@ -155,6 +185,7 @@ impl Drain {
             self.attempt(&waiting.packet, true, sink);
         }
         self.report_drops(sink);
+        self.gate.finish(&self.tap, &mut |user, why, dropped| sink(Caught::Missing { user, why, dropped }));
         taken
     }
 
@@ -222,10 +253,11 @@ impl Drain {
         sink: &mut dyn FnMut(Caught<'_>),
     ) {
         let user = attributed.user.unwrap_or_else(|| self.nobody.clone());
-        let detail = self.settings.dump_detail(&user.company);
-        if detail == DumpDetail::Off {
+        let set = self.settings.dump_detail(&user.company);
+        if set == DumpDetail::Off {
             return;
         }
+        let Some(detail) = self.gate.admit(&user, attributed.certainty, packet, set) else { return };
         let redacted =
             redact_scanned(detail, scan, packet.data(), &self.marks, packet.is_torn(), &mut self.out);
         sink(Caught::Packet(Captured {

@@ -1,48 +1,60 @@
 //! The hot path: [`Tap`] takes packets from the PBX's threads and holds them for the drain thread, which scans,
-//! attributes and redacts them ([`message`], [`attribute`], [`redact`], [`drain`]). State changes and quality pass
-//! through the same queue, so that they keep their order among the packets. What runs on a PBX thread here must
-//! never block, log, do I/O or wake another thread: it copies, or drops and counts. The queue is polled.
+//! attributes and redacts them ([`message`], [`attribute`], [`redact`], [`drain`]). Events, the changes they made and
+//! quality pass through it too, so that they keep their order among the packets. What runs on a PBX thread here must
+//! never block, log, do I/O or wake another thread: it copies, or drops and counts. The tap is polled.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-use crossbeam_queue::ArrayQueue;
-
-use crate::clock::{Clock, Timestamp};
-use crate::event::{Change, Direction, PacketRef, Quality, Transport, UserKey};
+use crate::clock::Timestamp;
+use crate::event::{Direction, PacketRef, Transport};
 
 pub mod attribute;
+mod chunk;
 pub mod drain;
+pub mod gate;
 mod line;
+mod loud;
 mod marks;
 pub mod message;
+mod outlet;
 pub mod pool;
+pub mod pressure;
 mod proof;
 pub mod redact;
+pub mod share;
+mod stretch;
+pub mod tap;
 
 pub use attribute::{Attributed, Attributor, Certainty};
 pub use drain::{Captured, Caught, Drain};
-
-/// Places in the queue beyond those for packets, so that a flood of packets does not keep changes out.
-const NOTE_PLACES: usize = 4_096;
-
-/// One packet in the load of the queue; its bytes are in the bits below.
-const ONE_PACKET: u64 = 1 << BYTE_BITS;
-const BYTE_BITS: u32 = 40;
-const BYTE_MASK: u64 = ONE_PACKET - 1;
+pub use tap::{Counters, Dropped, Tap};
 
 /// A longer name of a company or endpoint counts as none.
 pub const NAME_LIMIT: usize = 1_024;
 
-/// What is copied of a packet: message, company, endpoint.
-fn kept<'a>(packet: &PacketRef<'a>) -> (&'a [u8], &'a str, &'a str) {
-    let name = |name: &'a str| if name.len() > NAME_LIMIT { "" } else { name };
-    let data = packet.data.get(..redact::MESSAGE_LIMIT).unwrap_or(packet.data);
-    (data, name(packet.company), name(packet.endpoint))
+/// What is copied of a packet.
+struct Kept<'a> {
+    data: &'a [u8],
+    company: &'a str,
+    endpoint: &'a str,
 }
 
-/// A packet as the tap holds it: the message, the company and the endpoint in one buffer.
+impl<'a> Kept<'a> {
+    fn of(packet: &PacketRef<'a>) -> Self {
+        let name = |name: &'a str| if name.len() > NAME_LIMIT { "" } else { name };
+        Self {
+            data: packet.data.get(..redact::MESSAGE_LIMIT).unwrap_or(packet.data),
+            company: name(packet.company),
+            endpoint: name(packet.endpoint),
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.data.len() + self.company.len() + self.endpoint.len()
+    }
+}
+
+/// A packet as the drain holds it: the message, the company and the endpoint in one buffer.
 #[derive(Debug, Clone)]
 pub struct Owned {
     /// When it came or went.
@@ -66,11 +78,11 @@ impl Owned {
     /// A copy of at most [`redact::MESSAGE_LIMIT`] bytes of the message; names longer than [`NAME_LIMIT`] count as
     /// none. Cost: one allocation.
     pub fn copy(packet: &PacketRef<'_>) -> Self {
-        let (data, company, endpoint) = kept(packet);
-        let mut bytes = Vec::with_capacity(data.len() + company.len() + endpoint.len());
-        bytes.extend_from_slice(data);
-        bytes.extend_from_slice(company.as_bytes());
-        bytes.extend_from_slice(endpoint.as_bytes());
+        let kept = Kept::of(packet);
+        let mut bytes = Vec::with_capacity(kept.len());
+        bytes.extend_from_slice(kept.data);
+        bytes.extend_from_slice(kept.company.as_bytes());
+        bytes.extend_from_slice(kept.endpoint.as_bytes());
         Self {
             time: packet.time,
             direction: packet.direction,
@@ -78,8 +90,8 @@ impl Owned {
             local: packet.local,
             far: packet.far,
             original_len: u32::try_from(packet.data.len()).unwrap_or(u32::MAX),
-            kept_len: u32::try_from(data.len()).unwrap_or(0),
-            company_len: u16::try_from(company.len()).unwrap_or(0),
+            kept_len: u32::try_from(kept.data.len()).unwrap_or(0),
+            company_len: u16::try_from(kept.company.len()).unwrap_or(0),
             bytes: bytes.into_boxed_slice(),
         }
     }
@@ -112,186 +124,4 @@ impl Owned {
         std::str::from_utf8(names.get(usize::from(self.company_len)..).unwrap_or_default())
             .unwrap_or_default()
     }
-}
-
-/// What waits in the queue. Changes and quality are rare and boxed, so that a place stays small.
-#[derive(Debug)]
-pub(crate) enum Item {
-    Packet(Owned),
-    Change(Box<(Arc<UserKey>, Timestamp, Change)>),
-    Quality(Box<(Arc<UserKey>, Quality)>),
-}
-
-/// A stretch in which packets were dropped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Dropped {
-    /// First dropped packet's time.
-    pub from: Timestamp,
-    /// Last dropped packet's time.
-    pub to: Timestamp,
-    /// How many.
-    pub packets: u64,
-}
-
-/// Figures of a tap.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// Packets taken in since the start.
-    pub pushed: u64,
-    /// Packets (and changes) dropped since the start because the queue was full.
-    pub dropped: u64,
-    /// Bytes that wait now.
-    pub bytes: u64,
-    /// Packets that wait now.
-    pub queued: u64,
-}
-
-/// Keeps what all PBX threads write away from what the drain writes.
-#[derive(Debug, Default)]
-#[repr(align(128))]
-struct Apart<T>(T);
-
-/// The bounded queue between the PBX's threads and the drain. What is public is for any thread; only the drain takes.
-#[derive(Debug)]
-pub struct Tap {
-    queue: ArrayQueue<Item>,
-    max_packets: u64,
-    max_bytes: u64,
-    clock: Clock,
-    /// Packets and bytes that wait, in one word: one atomic operation bounds both.
-    load: Apart<AtomicU64>,
-    taken: Apart<AtomicU64>,
-    drops: Apart<Drops>,
-}
-
-#[derive(Debug)]
-struct Drops {
-    packets: AtomicU64,
-    first: AtomicI64,
-    last: AtomicI64,
-}
-
-impl Default for Drops {
-    fn default() -> Self {
-        Self { packets: AtomicU64::new(0), first: AtomicI64::new(i64::MAX), last: AtomicI64::new(i64::MIN) }
-    }
-}
-
-impl Tap {
-    /// A tap for at most `packets` packets and `bytes` bytes of messages and names; at least one packet, at most
-    /// 8 million. Allocates its places (about 130 bytes each) at once. `clock` gives the time of packets that
-    /// come without one.
-    pub fn new(packets: usize, bytes: usize, clock: Clock) -> Self {
-        let packets = packets.clamp(1, 8_000_000);
-        Self {
-            queue: ArrayQueue::new(packets + NOTE_PLACES),
-            max_packets: u64::try_from(packets).unwrap_or(1),
-            max_bytes: u64::try_from(bytes).unwrap_or(BYTE_MASK).min(BYTE_MASK / 2),
-            clock,
-            load: Apart::default(),
-            taken: Apart::default(),
-            drops: Apart::default(),
-        }
-    }
-
-    /// Copies a packet into the queue. False: the queue is full, the packet was dropped and counted. Any thread of
-    /// the PBX; never blocks; needs less than 1 KiB of stack. Cost: one allocation, one copy of at most 64 KiB.
-    pub fn push(&self, mut packet: PacketRef<'_>) -> bool {
-        if packet.time == Timestamp::default() {
-            packet.time = self.clock.now();
-        }
-        let Some(weight) = self.admit(&packet) else {
-            self.count_drop(packet.time);
-            return false;
-        };
-        if self.queue.push(Item::Packet(Owned::copy(&packet))).is_err() {
-            self.load.0.fetch_sub(weight, Ordering::Relaxed);
-            self.count_drop(packet.time);
-            return false;
-        }
-        true
-    }
-
-    /// Books a packet's place and bytes; `None` if there is no room.
-    fn admit(&self, packet: &PacketRef<'_>) -> Option<u64> {
-        let (data, company, endpoint) = kept(packet);
-        let weight = weight(data.len() + company.len() + endpoint.len());
-        let before = self.load.0.fetch_add(weight, Ordering::Relaxed);
-        let after = before.wrapping_add(weight);
-        if after >> BYTE_BITS > self.max_packets || after & BYTE_MASK > self.max_bytes {
-            self.load.0.fetch_sub(weight, Ordering::Relaxed);
-            return None;
-        }
-        Some(weight)
-    }
-
-    /// Queues a change of a user, behind the packets that came before it. False: dropped and counted.
-    pub fn note(&self, user: Arc<UserKey>, time: Timestamp, change: Change) -> bool {
-        let queued = self.queue.push(Item::Change(Box::new((user, time, change)))).is_ok();
-        if !queued {
-            self.count_drop(time);
-        }
-        queued
-    }
-
-    /// Queues a quality report of a user's leg. False: dropped and counted.
-    pub fn quality(&self, user: Arc<UserKey>, quality: Quality) -> bool {
-        let time = quality.time;
-        let queued = self.queue.push(Item::Quality(Box::new((user, quality)))).is_ok();
-        if !queued {
-            self.count_drop(time);
-        }
-        queued
-    }
-
-    fn count_drop(&self, time: Timestamp) {
-        let drops = &self.drops.0;
-        drops.first.fetch_min(time.micros(), Ordering::Relaxed);
-        drops.last.fetch_max(time.micros(), Ordering::Relaxed);
-        // after the times, so that whoever sees the count sees them
-        drops.packets.fetch_add(1, Ordering::Release);
-    }
-
-    /// The oldest item. Only the drain thread.
-    pub(crate) fn take(&self) -> Option<Item> {
-        let item = self.queue.pop()?;
-        if let Item::Packet(packet) = &item {
-            self.load.0.fetch_sub(weight(packet.bytes.len()), Ordering::Relaxed);
-            self.taken.0.fetch_add(1, Ordering::Relaxed);
-        }
-        Some(item)
-    }
-
-    /// What was dropped since `reported` drops; `None` if nothing was. The count is exact; a time that another
-    /// thread is just writing counts for the next report. Only the drain thread.
-    pub(crate) fn dropped_since(&self, reported: u64) -> Option<Dropped> {
-        let drops = &self.drops.0;
-        let packets = drops.packets.load(Ordering::Acquire).checked_sub(reported).filter(|&n| n > 0)?;
-        let first = drops.first.swap(i64::MAX, Ordering::Relaxed);
-        let last = drops.last.swap(i64::MIN, Ordering::Relaxed);
-        let (from, to) = if first <= last {
-            (Timestamp(first), Timestamp(last))
-        } else {
-            // both times went into the report before
-            (self.clock.now(), self.clock.now())
-        };
-        Some(Dropped { from, to, packets })
-    }
-
-    /// The figures now; they may be a few packets apart from each other while threads push.
-    pub fn counters(&self) -> Counters {
-        let load = self.load.0.load(Ordering::Relaxed);
-        let queued = load >> BYTE_BITS;
-        Counters {
-            pushed: self.taken.0.load(Ordering::Relaxed) + queued,
-            dropped: self.drops.0.packets.load(Ordering::Relaxed),
-            bytes: load & BYTE_MASK,
-            queued,
-        }
-    }
-}
-
-/// One packet of this many bytes in the load word.
-fn weight(bytes: usize) -> u64 {
-    ONE_PACKET + u64::try_from(bytes).unwrap_or(0)
 }

@@ -162,6 +162,11 @@ impl Directory {
         self.tables.read().user(key).cloned()
     }
 
+    /// How many users there are. One short lock; cost: the number of companies.
+    pub fn count(&self) -> usize {
+        self.tables.read().places.values().map(|place| place.count()).sum()
+    }
+
     /// Users by company and extension (numbers by their value); of one company, or of all. Sorted once after each
     /// change, else one reference count.
     pub fn users(&self, company: Option<&str>) -> Arc<[Arc<User>]> {

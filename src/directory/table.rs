@@ -273,6 +273,10 @@ impl Place {
         }
     }
 
+    pub(super) fn count(&self) -> usize {
+        self.users.len()
+    }
+
     fn endpoints_of(&self, key: &UserKey, claims: &[(Arc<str>, Rank)]) -> Vec<Arc<EndpointKey>> {
         let own =
             claims.iter().filter(|(name, _)| self.endpoints.first(name).is_some_and(|first| **first == *key));

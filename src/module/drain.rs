@@ -1,5 +1,6 @@
-//! The thread `usermon-drain`: takes from the tap what the PBX's threads left there, and gives it to the store. A panic
-//! in a round ends that round only: what it lost is logged and becomes a gap.
+//! The thread `usermon-drain`: takes from the tap what the PBX's threads left there, and gives it to the store. It does
+//! no I/O until its last round, so that a disk that hangs does not fill the tap. A panic in a round ends that round
+//! only: what it lost is logged and becomes a gap.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -7,44 +8,56 @@ use std::time::{Duration, Instant};
 
 use crate::capture::Dropped;
 use crate::capture::attribute::Certainty;
-use crate::capture::drain::{Captured, Caught, Drain};
-use crate::capture::pool::Pool;
+use crate::capture::drain::{Captured, Caught, Drain, Why};
+use crate::capture::gate::Limits;
 use crate::clock::Timestamp;
-use crate::config::CaptureConfig;
+use crate::config::Config;
 use crate::error::Result;
-use crate::event::UserKey;
+use crate::event::{Change, UserKey};
 use crate::module::Core;
 use crate::module::thread::{Faults, TICK, Worker};
 use crate::store::record::{Attribution, Gap, GapCause, PacketParts, Payload, Record};
 
 /// How long the drain rests when the queue is empty: polling, because waking it would cost the PBX's thread.
 const REST: Duration = Duration::from_millis(5);
-/// How often what was appended is handed to the kernel.
-const FLUSH: Duration = Duration::from_millis(200);
 /// How many panics the last drain bears; each costs a packet.
 const LAST_TRIES: u32 = 64;
 
-pub(super) fn start(core: &Arc<Core>, config: &CaptureConfig) -> Result<Worker> {
+/// Packets that nothing proves may take so much of the disk in two days: an eighth for users with few of them, an
+/// eighth for the others. Never less than this an hour.
+const LEAST_CLAIMS: u64 = 4 << 20;
+const CLAIMS_PART: u64 = 8 * 48;
+
+fn limits(config: &Config) -> Limits {
+    Limits {
+        unknown_packets: config.capture.unknown_packets,
+        unknown_bytes: config.capture.unknown_bytes,
+        claimed_packets: config.capture.claimed_packets,
+        claimed_bytes: config.capture.claimed_bytes,
+        claimed_hourly: (config.store.max_bytes / CLAIMS_PART).max(LEAST_CLAIMS),
+    }
+}
+
+pub(super) fn start(core: &Arc<Core>, config: &Config) -> Result<Worker> {
     let core = Arc::clone(core);
-    let mut pool = Pool::new(config.unknown_packets, config.unknown_bytes, core.clock.now());
+    let limits = limits(config);
     Worker::spawn("usermon-drain", move || {
+        let (tap, attributor) = (Arc::clone(&core.tap), Arc::clone(&core.attributor));
         let mut drain =
-            Drain::new(Arc::clone(&core.tap), Arc::clone(&core.attributor), Arc::clone(&core.settings));
+            Drain::new(tap, attributor, Arc::clone(&core.settings)).bounded(&limits, Arc::clone(&core.gauge));
+        let mut users = core.directory.count();
         let mut owed = 0;
         let mut faults = Faults::default();
-        let mut flushed = Instant::now();
         let mut ticked = Instant::now();
         while !core.stop.load(Ordering::Acquire) {
             faults.guarded("the owners of endpoints", || core.assign());
             let now = core.clock.now();
-            let taken = round(&core, &mut pool, &mut owed, &mut faults, |sink| drain.round(now, sink));
+            drain.press(core.store.pressure(), users);
+            let taken = round(&core, &mut owed, &mut faults, |sink| drain.round(now, sink));
             if ticked.elapsed() >= TICK {
                 ticked = Instant::now();
-                faults.guarded("expiry", || core.note(core.state.expire(core.clock.now())));
-            }
-            if flushed.elapsed() >= FLUSH {
-                flushed = Instant::now();
-                faults.guarded("flush", || drop(core.store.flush()));
+                users = core.directory.count();
+                faults.guarded("expiry", || core.keep(core.state.expire(core.clock.now())));
             }
             if taken.unwrap_or(0) == 0 {
                 std::thread::sleep(REST);
@@ -52,7 +65,7 @@ pub(super) fn start(core: &Arc<Core>, config: &CaptureConfig) -> Result<Worker> 
         }
         for _ in 0..LAST_TRIES {
             let now = core.clock.now();
-            if round(&core, &mut pool, &mut owed, &mut faults, |sink| drain.finish(now, sink)).is_some() {
+            if round(&core, &mut owed, &mut faults, |sink| drain.finish(now, sink)).is_some() {
                 break;
             }
         }
@@ -65,7 +78,6 @@ pub(super) fn start(core: &Arc<Core>, config: &CaptureConfig) -> Result<Worker> 
 /// yet.
 fn round(
     core: &Core,
-    pool: &mut Pool,
     owed: &mut u64,
     faults: &mut Faults,
     work: impl FnOnce(&mut dyn FnMut(Caught<'_>)) -> usize,
@@ -73,10 +85,9 @@ fn round(
     let now = core.clock.now();
     let mut sink = |caught: Caught<'_>| {
         fault(core, &caught);
-        keep(core, pool, now, caught);
+        keep(core, caught);
     };
     let taken = faults.guarded("the capture", || work(&mut sink));
-    core.unattributed_dropped.store(pool.dropped(), Ordering::Relaxed);
     *owed += u64::from(taken.is_none());
     if *owed > 0 {
         let gap = Gap { from: now, to: now, packets: *owed, cause: GapCause::Fault };
@@ -104,21 +115,36 @@ fn fault(core: &Core, caught: &Caught<'_>) {
 #[cfg(not(debug_assertions))]
 fn fault(_: &Core, _: &Caught<'_>) {}
 
-/// Gives it to the store, unless it is nobody's and over the bound. The store counts and reports its own failures: an
-/// alarm on the page and a gap in the ring.
-fn keep(core: &Core, pool: &mut Pool, now: Timestamp, caught: Caught<'_>) {
+/// Gives it to the store, which counts and reports its own failures: an alarm on the page and a gap in the ring.
+fn keep(core: &Core, caught: Caught<'_>) {
     match caught {
         Caught::Packet(packet) => {
-            if !packet.user.is_nobody() || pool.admit(now, packet.bytes.len()) {
-                let time = packet.packet.time.max(Timestamp(0));
-                drop(core.store.append_packet(time, &packet.user, parts(&packet)));
-            }
+            let time = packet.packet.time.max(Timestamp(0));
+            drop(core.store.append_packet(time, &packet.user, parts(&packet)));
+        }
+        Caught::Missing { user, why, dropped: Dropped { from, to, packets } } => {
+            let (cause, packets) = match why {
+                Why::Overload => (GapCause::Overload, packets),
+                Why::Unproven => (GapCause::Unproven, packets),
+                Why::Queue => (GapCause::QueueFull, packets),
+                Why::Lowered => (GapCause::Lowered, 0),
+            };
+            append(core, user, to, Payload::Gap(Gap { from, to, packets, cause }));
         }
         Caught::Change { user, time, change } => append(core, user, time, Payload::Change(change)),
         Caught::Quality { user, quality } => append(core, user, quality.time, Payload::Quality(quality)),
         Caught::Dropped(Dropped { from, to, packets }) => {
             let gap = Gap { from, to, packets, cause: GapCause::QueueFull };
             append(core, Arc::default(), to, Payload::Gap(gap));
+        }
+    }
+}
+
+impl Core {
+    /// Writes changes down without a way through the tap, which has not room for those of all users at once.
+    pub(super) fn keep(&self, changes: Vec<(Arc<UserKey>, Timestamp, Change)>) {
+        for (user, time, change) in changes {
+            append(self, user, time, Payload::Change(change));
         }
     }
 }

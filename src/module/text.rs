@@ -19,6 +19,10 @@ pub(super) fn status(query: &Query) -> String {
     line("packets taken", &status.taken);
     line("packets dropped", &status.dropped);
     line("unknown dropped", &status.unattributed_dropped);
+    line("unproven dropped", &status.intake.unproven);
+    line("lowered by overload", &status.intake.lowered);
+    line("counted by overload", &status.intake.counted);
+    line("overload", &status.overload.as_deref().unwrap_or("none"));
     line("packets stored", &status.store.stored_packets);
     line("packets lost", &status.store.lost_packets);
     line("bytes on disk", &status.store.bytes_on_disk);

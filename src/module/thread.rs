@@ -1,5 +1,5 @@
-//! Threads of the module, and joining them with a deadline; the loop of `usermon-seal`. A panic in a round ends that
-//! round only and is logged; the PBX and the other parts go on.
+//! Threads of the module, and joining them with a deadline; the loops of `usermon-journal` and `usermon-seal`. A panic
+//! in a round ends that round only and is logged; the PBX and the other parts go on.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -10,9 +10,14 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
 use crate::module::Core;
+use crate::query::Query;
 
 /// How often expiry, directory and the disk are looked after.
 pub(super) const TICK: Duration = Duration::from_secs(1);
+/// How often what was appended is handed to the kernel.
+const FLUSH: Duration = Duration::from_millis(200);
+/// How often a thread looks whether it is to end.
+const NAP: Duration = Duration::from_millis(50);
 /// How often panics are told, so that a packet sent again and again does not fill the PBX's log.
 const TOLD: Duration = Duration::from_mins(1);
 
@@ -46,17 +51,40 @@ impl Worker {
     }
 }
 
-pub(super) fn seal(core: &Arc<Core>) -> Result<Worker> {
+/// Writes the journal: on a thread of its own, which alone waits when the disk hangs.
+pub(super) fn journal(core: &Arc<Core>) -> Result<Worker> {
     let core = Arc::clone(core);
+    Worker::spawn("usermon-journal", move || {
+        let mut faults = Faults::default();
+        let mut last = Instant::now();
+        while !core.stop.load(Ordering::Acquire) {
+            std::thread::sleep(NAP);
+            if last.elapsed() >= FLUSH {
+                last = Instant::now();
+                faults.guarded("the journal", || drop(core.store.flush()));
+            }
+        }
+    })
+}
+
+pub(super) fn seal(core: &Arc<Core>, query: Query) -> Result<Worker> {
+    let core = Arc::clone(core);
+    let mut purges = None;
     Worker::spawn("usermon-seal", move || {
         let mut faults = Faults::default();
         let mut last = Instant::now();
         while !core.stop.load(Ordering::Acquire) {
-            std::thread::sleep(Duration::from_millis(50));
+            std::thread::sleep(NAP);
             if last.elapsed() >= TICK || core.store.is_seal_due() {
                 last = Instant::now();
+                core.store.limit(core.settings.limits());
                 let retention = |company: &str| core.settings.retention(company);
-                faults.guarded("the seal", || drop(core.store.maintain(&retention)));
+                faults.guarded("the seal", || {
+                    drop(core.store.maintain(&retention));
+                    if let Err(error) = query.audit_purges(&mut purges) {
+                        tracing::error!("{error}");
+                    }
+                });
             }
         }
     })

@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::event::{Direction, DumpDetail, Transport, UserKey};
 use crate::query::words::{change_words, gap_words};
 use crate::query::{Query, Viewer};
-use crate::store::record::{Attribution, Packet, Payload, Record};
+use crate::store::record::{Attribution, Gap, GapCause, Packet, Payload, Record};
 use crate::store::{Kinds, Query as Range};
 
 /// A record's place in a user's history; as text `microseconds-seq`.
@@ -66,6 +66,11 @@ pub enum Entry {
         /// 0: not known.
         packets: u64,
         words: String,
+    },
+    /// No packet is missing, but overload left less of each than the dump detail says.
+    Lowered {
+        from: Timestamp,
+        to: Timestamp,
     },
     /// What the wall showed changed.
     Change {
@@ -315,6 +320,7 @@ fn entry(record: Record, proven: &HashSet<Vec<u8>>) -> Option<Entry> {
     let at = cursor(&record);
     match record.payload {
         Payload::Packet(packet) => Some(Entry::Packet(line(at, &packet, &record.user, proven))),
+        Payload::Gap(Gap { from, to, cause: GapCause::Lowered, .. }) => Some(Entry::Lowered { from, to }),
         Payload::Gap(gap) => {
             Some(Entry::Gap { from: gap.from, to: gap.to, packets: gap.packets, words: gap_words(&gap) })
         }

@@ -3,17 +3,18 @@
 //! changing settings is audited here, so that no page can forget it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::audit::{Audit, Entry};
 use crate::capture::Tap;
+use crate::capture::pressure::{Gauge, Reading};
 use crate::clock::{Clock, Timestamp};
 use crate::config::Role;
 use crate::directory::{Company, Directory, User};
 use crate::error::{Error, Result};
 use crate::event::{DumpDetail, Host, UserKey};
 use crate::query::tally::Tallies;
+use crate::query::words::overload_words;
 use crate::settings::{Administrator, Settings};
 use crate::state::State;
 use crate::store::Store;
@@ -21,6 +22,7 @@ use crate::store::Store;
 pub use crate::audit::Entry as AuditEntry;
 
 pub mod diagnostics;
+pub mod kept;
 pub(crate) mod tally;
 pub mod terminal;
 pub(crate) mod terminals;
@@ -42,8 +44,8 @@ pub struct Parts {
     pub audit: Arc<Audit>,
     /// For its counters only.
     pub tap: Arc<Tap>,
-    /// Packets of nobody known that were not kept because they were over the bound.
-    pub unattributed_dropped: Arc<AtomicU64>,
+    /// How the intake is.
+    pub gauge: Arc<Gauge>,
     /// The time.
     pub clock: Clock,
     /// For its name and round-trip times.
@@ -88,6 +90,8 @@ pub struct CompanySettings {
     pub dump_detail: DumpDetail,
     /// For how long, in hours.
     pub retention_hours: u32,
+    /// How many MiB of the disk its packets may take; `None`: as many as there is room for.
+    pub max_mib: Option<u64>,
 }
 
 /// What every page says of the module itself.
@@ -99,6 +103,8 @@ pub struct Health {
     pub alarm: Option<String>,
     /// Packets dropped since the start because the queue was full.
     pub dropped: u64,
+    /// What overload takes away now; `None`: there is none.
+    pub overload: Option<String>,
 }
 
 /// How the module itself is doing, for the PBX's command line.
@@ -112,6 +118,10 @@ pub struct Status {
     pub dropped: u64,
     /// Packets of nobody known not kept since the start, because they were over the bound of such packets.
     pub unattributed_dropped: u64,
+    /// Overload and bounds at the intake.
+    pub intake: Reading,
+    /// What overload takes away now; `None`: there is none.
+    pub overload: Option<String>,
     /// Packets taken since the start.
     pub taken: u64,
     /// The store's own figures.
@@ -164,6 +174,7 @@ impl Query {
             host: self.0.host.name(),
             alarm: self.0.store.status().alarm,
             dropped: self.0.tap.counters().dropped,
+            overload: overload_words(self.0.gauge.read().ladder),
         }
     }
 
@@ -171,11 +182,14 @@ impl Query {
     pub fn status(&self) -> Status {
         let store = self.0.store.status();
         let counters = self.0.tap.counters();
+        let intake = self.0.gauge.read();
         Status {
             host: self.0.host.name(),
             alarm: store.alarm.clone(),
             dropped: counters.dropped,
-            unattributed_dropped: self.0.unattributed_dropped.load(Ordering::Relaxed),
+            unattributed_dropped: intake.unattributed,
+            overload: overload_words(intake.ladder),
+            intake,
             taken: counters.pushed,
             store,
             state: self.0.state.totals(),
@@ -188,6 +202,7 @@ impl Query {
         CompanySettings {
             dump_detail: self.0.settings.dump_detail(company),
             retention_hours: u32::try_from(hours).unwrap_or(u32::MAX),
+            max_mib: self.0.settings.max_mib(company),
         }
     }
 
@@ -215,6 +230,19 @@ impl Query {
         let span = Duration::from_secs(u64::from(hours) * 3600);
         let done = self.0.settings.set_retention(company, span).map(drop);
         self.settle(viewer, "set-retention", company, "", done)
+    }
+
+    /// Sets how many MiB of the disk a company's packets may take. Super-admins only; audited before it takes effect.
+    ///
+    /// # Errors
+    /// As [`Self::set_dump_detail`], and when it is out of its domain.
+    pub fn set_max_mib(&self, viewer: &Viewer, company: &str, max_mib: Option<u64>) -> Result<()> {
+        self.super_admin_of(viewer, company)?;
+        let words = |mib: Option<u64>| mib.map_or_else(|| "no limit".to_owned(), |mib| format!("{mib} MiB"));
+        let change = format!("{} -> {}", words(self.0.settings.max_mib(company)), words(max_mib));
+        self.audit(viewer, "set-share", company, "", &change)?;
+        let done = self.0.settings.set_max_mib(company, max_mib).map(drop);
+        self.settle(viewer, "set-share", company, "", done)
     }
 
     /// All accounts, those of the configuration file too.

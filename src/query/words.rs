@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use crate::capture::pressure::{Ladder, Step};
 use crate::event::{CallDirection, CallPhase, Change, FailureCause, Transport};
 use crate::store::record::{Gap, GapCause};
 
@@ -17,10 +18,39 @@ pub(crate) fn gap_words(gap: &Gap) -> String {
         GapCause::Damage => "a stretch of the disk could not be read",
         GapCause::Disk => "the disk refused to write or was too full",
         GapCause::Limit => "a limit of the store was reached",
+        GapCause::Overload => "overload, they were only counted",
+        GapCause::Unproven => {
+            "nothing proved them to be this user's, and only so many of such packets are kept"
+        }
+        GapCause::Lowered => "only in part, because of overload",
+        GapCause::Share => "the disk's budget is used up, and this user had more than a fair share of it",
+        GapCause::Removed => "a super-admin had them removed",
         GapCause::Fault => "a fault of usermon itself, see the PBX's log",
         GapCause::Other => "the cause is of a later version",
     };
     format!("{number} missing here: {cause}.")
+}
+
+/// What overload takes away now, as a sentence; `None`: there is no overload.
+pub(crate) fn overload_words(ladder: Ladder) -> Option<String> {
+    let rest = |step: Step| match step {
+        Step::Full => "everything the dump detail says",
+        Step::Headers => "at most headers",
+        Step::Summary => "at most a summary",
+        Step::Counters => "only the number",
+    };
+    match (ladder.loud(), ladder.all()) {
+        (Step::Full, _) => None,
+        (loud, Step::Full) => Some(format!(
+            "more packets come than can be kept. Of the loudest users' packets {} is kept, of the others' everything.",
+            rest(loud)
+        )),
+        (loud, all) => Some(format!(
+            "more packets come than can be kept. Of all users' packets {} is kept, of the loudest users' {}.",
+            rest(all),
+            rest(loud)
+        )),
+    }
 }
 
 /// A change as a sentence for an administrator.

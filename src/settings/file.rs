@@ -14,7 +14,8 @@ use crate::config::{Role, is_password_hash};
 use crate::error::{Error, Result};
 use crate::event::DumpDetail;
 
-const VERSION: u32 = 1;
+/// Version 2 knows how much of the disk a company may have.
+const VERSION: u32 = 2;
 /// What a file of ten thousand companies stays below.
 const LARGEST: u64 = 16 << 20;
 
@@ -37,6 +38,8 @@ pub(super) struct Company {
     pub(super) dump_detail: Option<DumpDetail>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) retention_seconds: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) max_mib: Option<u64>,
 }
 
 /// An administrator added from a page.
@@ -84,16 +87,17 @@ pub(super) fn read(path: &Path) -> Result<Stored> {
         .take(LARGEST)
         .read_to_end(&mut text)
         .map_err(|source| Error::io("read the settings", path, source))?;
-    let stored: Stored = serde_json::from_slice(&text).map_err(|wrong| {
+    let mut stored: Stored = serde_json::from_slice(&text).map_err(|wrong| {
         // a later version has other fields: its number is what to speak of
         match serde_json::from_slice::<Version>(&text) {
-            Ok(found) if found.version != VERSION => later(path, found.version),
+            Ok(found) if found.version > VERSION => later(path, found.version),
             _ => damaged(path, &wrong.to_string()),
         }
     })?;
-    if stored.version != VERSION {
+    if !(1..=VERSION).contains(&stored.version) {
         return Err(later(path, stored.version));
     }
+    stored.version = VERSION;
     if let Some(person) = stored.administrators.iter().find(|person| !is_password_hash(&person.password_hash))
     {
         return Err(damaged(path, &format!("the password hash of {:?} is no Argon2 hash", person.name)));

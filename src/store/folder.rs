@@ -2,7 +2,7 @@
 //! nothing else of the store makes a path. Names are made of our own numbers only.
 
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -24,6 +24,10 @@ pub(super) enum Name {
     BadJournal(u64),
     /// The same of a segment.
     BadSegment(u64),
+    /// What is to be purged.
+    Orders,
+    /// The same, being written.
+    UnfinishedOrders,
 }
 
 impl Name {
@@ -34,10 +38,15 @@ impl Name {
             Self::Unfinished(n) => format!("segment-{n:016x}.tmp"),
             Self::BadJournal(n) => format!("journal-{n:016x}.bad"),
             Self::BadSegment(n) => format!("segment-{n:016x}.bad"),
+            Self::Orders => "purge.json".to_owned(),
+            Self::UnfinishedOrders => "purge.tmp".to_owned(),
         }
     }
 
     fn of(text: &str) -> Option<Self> {
+        if let Some(name) = [Self::Orders, Self::UnfinishedOrders].into_iter().find(|n| n.text() == text) {
+            return Some(name);
+        }
         let (stem, ending) = text.split_once('.')?;
         let (kind, number) = stem.split_once('-')?;
         let make = match (kind, ending) {
@@ -52,13 +61,16 @@ impl Name {
         (name.text() == text).then_some(name)
     }
 
+    /// 0: it has none.
     pub(super) fn number(self) -> u64 {
-        let (Self::Journal(n)
-        | Self::Segment(n)
-        | Self::Unfinished(n)
-        | Self::BadJournal(n)
-        | Self::BadSegment(n)) = self;
-        n
+        match self {
+            Self::Journal(n)
+            | Self::Segment(n)
+            | Self::Unfinished(n)
+            | Self::BadJournal(n)
+            | Self::BadSegment(n) => n,
+            Self::Orders | Self::UnfinishedOrders => 0,
+        }
     }
 }
 
@@ -132,6 +144,18 @@ impl Folder {
         let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
         file.read_to_end(&mut bytes).map_err(fail)?;
         Ok(bytes)
+    }
+
+    /// Replaces a small file: after a kill at any moment there is the old or the new one. `temporary` is its name
+    /// while it is written.
+    pub(super) fn write_whole(&self, name: Name, temporary: Name, bytes: &[u8]) -> Result<()> {
+        self.remove(temporary)?;
+        let mut file = self.create(temporary)?;
+        let path = self.path(temporary);
+        file.write_all(bytes).map_err(|e| Error::io("write", &path, e))?;
+        file.sync_all().map_err(|e| Error::io("sync", &path, e))?;
+        self.rename(temporary, name)?;
+        self.sync()
     }
 
     pub(super) fn rename(&self, from: Name, to: Name) -> Result<()> {

@@ -46,17 +46,21 @@ impl Front {
         }
     }
 
-    /// Keeps a record, or counts it as missing. Gives its seq.
+    /// Keeps a record, or counts it as missing. Gives its seq. Beyond the limit packets are refused, and what is no
+    /// packet has an eighth more, so that a flood of packets does not keep changes and gaps out.
     pub(super) fn push(&mut self, time: Timestamp, user: &UserKey, content: Content<'_>) -> u64 {
+        let packets = u64::from(matches!(content, Content::Packet(_)));
+        let bytes = self.bytes();
+        let limit = if packets > 0 { self.limit } else { self.limit.saturating_add(self.limit / 8) };
         let refused = match self.stopped {
             Some(_) => Some(GapCause::Disk),
-            None => (self.bytes() >= self.limit).then_some(GapCause::Limit),
+            None => (bytes >= limit).then_some(GapCause::Limit),
         };
-        if refused.is_none() {
+        // among packets that are refused, one gap is enough
+        if refused.is_none() && bytes < self.limit {
             self.settle();
         }
         let seq = self.seq();
-        let packets = u64::from(matches!(content, Content::Packet(_)));
         let refused = refused.or_else(|| {
             let kept = self.tier.push(self.journal.salt, seq, time, user, content);
             (!kept).then_some(GapCause::Limit)
@@ -65,10 +69,15 @@ impl Front {
             None => self.stored += packets,
             Some(cause) => {
                 self.lost += packets;
-                let gap = self.missing.get_or_insert(Gap { from: time, to: time, packets: 0, cause });
-                gap.from = gap.from.min(time);
-                gap.to = gap.to.max(time);
-                gap.packets += packets;
+                // a gap that can't be kept is not forgotten either
+                let (from, to, packets) = match content {
+                    Content::Gap(gap) => (gap.from, gap.to, gap.packets),
+                    _ => (time, time, packets),
+                };
+                let gap = self.missing.get_or_insert(Gap { from, to, packets: 0, cause });
+                gap.from = gap.from.min(from);
+                gap.to = gap.to.max(to);
+                gap.packets = gap.packets.saturating_add(packets);
             }
         }
         seq
@@ -95,6 +104,15 @@ impl Front {
 
     fn bytes(&self) -> u64 {
         self.sealing.iter().fold(self.tier.bytes(), |sum, tier| sum.saturating_add(tier.bytes()))
+    }
+
+    /// How much of the last `room` bytes before the limit is full, per mille; zero while nothing is stored.
+    pub(super) fn pressure(&self, room: u64) -> u32 {
+        if self.stopped.is_some() {
+            return 0;
+        }
+        let left = self.limit.saturating_sub(self.bytes()).min(room);
+        u32::try_from(room.saturating_sub(left).saturating_mul(1_000) / room.max(1)).unwrap_or(1_000)
     }
 
     /// Counts of what is not sealed; the rest is added by the store.

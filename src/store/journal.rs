@@ -162,7 +162,7 @@ pub(super) fn read(folder: &Folder, number: u64) -> Result<Found, Unusable> {
             (Err(None), None) => return Err(Unusable::Damaged),
         },
     };
-    let mut tier = Tier::new(number, stamp.stretch(), Vec::new());
+    let mut tier = Tier::new(number, stamp.stretch());
     let bytes = tier.adopt(bytes);
     let damaged = walk(&bytes, salt, &mut tier);
     Ok(Found { tier, stamp, damaged })

@@ -1,24 +1,37 @@
-//! The two-day ring on disk. The drain thread appends and flushes, the seal thread maintains, pages read; it
-//! knows users only by their keys and packets only as bytes. It never tells the PBX of a fault: what cannot be
+//! The two-day ring on disk. The drain thread appends, the journal thread flushes, the seal thread maintains, pages
+//! read; it knows users only by their keys and packets only as bytes. It never tells the PBX of a fault: what cannot be
 //! stored is counted, becomes a gap in the ring, and an alarm in [`Status`].
 //!
 //! Records go into a `tier` in memory and, by [`Store::flush`], into its `journal`; `seal` turns a tier into
 //! a `segment` of `run`s; `retain` removes segments, by the ring's own clock (`age`).
 
 mod age;
+mod ahead;
+mod chore;
 mod folder;
 mod front;
+mod gap;
 mod journal;
+mod merge;
+mod output;
+mod purge;
 mod read;
 pub mod record;
 mod recover;
 mod retain;
+mod rewrite;
 mod run;
 mod seal;
 mod segment;
+mod share;
+mod sieve;
+mod summary;
 mod tier;
 mod upkeep;
 mod wire;
+
+pub use self::purge::{Order, Purge};
+pub use self::share::Holder;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -46,7 +59,7 @@ pub struct Options {
     /// Free bytes of the disk below which nothing is stored.
     pub min_free_bytes: u64,
     /// Bytes of journal, and of memory, at which it is sealed; at most 1 GiB. Twice as much is held while a
-    /// seal is under way, then records are dropped and counted.
+    /// seal is under way, then packets are dropped and counted.
     pub seal_bytes: u64,
     /// Time after which a journal is sealed in any case.
     pub seal_interval: Duration,
@@ -57,7 +70,7 @@ impl Default for Options {
         Self {
             max_bytes: 10 << 30,
             min_free_bytes: 1 << 30,
-            seal_bytes: 64 << 20,
+            seal_bytes: 32 << 20,
             seal_interval: Duration::from_mins(5),
         }
     }
@@ -141,6 +154,8 @@ type Segments = Arc<Vec<Arc<Segment>>>;
 struct Rules {
     age: Age,
     retention: HashMap<Arc<str>, Duration>,
+    /// Bytes on the disk, of companies that have a limit.
+    limits: HashMap<Arc<str>, u64>,
 }
 
 /// What went wrong.
@@ -164,6 +179,8 @@ pub struct Store {
     segments: RwLock<Segments>,
     rules: RwLock<Rules>,
     trouble: Mutex<Trouble>,
+    /// What is to be purged, and what was; changed by the one whose turn it is.
+    orders: Mutex<Vec<Order>>,
     /// Whose turn it is to maintain, seal or close: held over I/O, never taken by append, flush or reads.
     turn: Mutex<Turn>,
     queries: AtomicU64,
@@ -205,10 +222,22 @@ impl Store {
         Ok(front.push(time, user, Content::Packet(packet)))
     }
 
+    /// Sets how many bytes on the disk some companies may have; the others have as many as there is room for. Any
+    /// thread; in force with the next [`Store::maintain`].
+    pub fn limit(&self, limits: HashMap<Arc<str>, u64>) {
+        self.rules.write().limits = limits;
+    }
+
     /// Whether a seal is due by size, so that the seal thread need not wait. Any thread, one short lock.
     pub fn is_seal_due(&self) -> bool {
         let front = self.front.read();
         front.stopped.is_none() && front.tier.bytes() >= self.options.seal_bytes
+    }
+
+    /// How full the memory is that holds what comes while a seal is under way, per mille: beyond 1,000 packets are
+    /// dropped and counted. Any thread, one short lock.
+    pub fn pressure(&self) -> u32 {
+        self.front.read().pressure(self.options.seal_bytes)
     }
 
     /// How the ring is. Any thread; cost in proportion to the number of segments.
@@ -239,10 +268,15 @@ impl Store {
         Arc::clone(&self.segments.read())
     }
 
-    fn publish(&self, segment: Segment) {
-        let mut segments = self.segments.write();
-        let at = segments.partition_point(|other| other.facts.times.1 > segment.facts.times.1);
-        Arc::make_mut(&mut segments).insert(at, Arc::new(segment));
+    /// Puts a segment in the place of others, for every reading that begins from now on.
+    fn replace(&self, old: &[Arc<Segment>], new: Option<Segment>) {
+        let mut listed = self.segments.write();
+        let segments = Arc::make_mut(&mut listed);
+        segments.retain(|segment| !old.iter().any(|other| Arc::ptr_eq(other, segment)));
+        if let Some(segment) = new {
+            let at = segments.partition_point(|other| other.facts.times.1 > segment.facts.times.1);
+            segments.insert(at, Arc::new(segment));
+        }
     }
 
     fn alarm(&self, text: String) {

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::age::{Age, Stretch};
+use super::ahead::{Ahead, Next};
 use super::folder::Name;
 use super::record::{Gap, GapCause, Names, Payload, Record, Row};
 use super::run::Unpacker;
@@ -30,15 +31,15 @@ struct Gather<'a> {
 }
 
 impl Gather<'_> {
-    /// Takes a record if it is wanted.
-    fn take(&mut self, row: &Row<'_>, stretch: &Stretch) {
+    /// Takes a record if it is wanted; it happened at ring time `ring`.
+    fn take(&mut self, row: &Row<'_>, ring: i64) {
         let query = self.query;
         if !query.wants(row.time, row.seq) {
             return;
         }
         let everybody = place_of(row.kind, row.company, row.user) == EVERYBODY;
         let its = row.company == &*query.user.company && row.user == &*query.user.user;
-        if !(everybody || its) || self.is_hidden(row.time, stretch) {
+        if !(everybody || its) || self.is_hidden(ring) {
             return;
         }
         let owner = if everybody { &self.nobody } else { &self.user };
@@ -50,21 +51,29 @@ impl Gather<'_> {
     }
 
     /// Whether the company's retention is over for a record whose segment is still there.
-    fn is_hidden(&self, time: Timestamp, stretch: &Stretch) -> bool {
-        self.retention.is_some_and(|retention| self.age.of(stretch.ring(time)) > retention)
+    fn is_hidden(&self, ring: i64) -> bool {
+        self.retention.is_some_and(|retention| self.age.of(ring) > retention)
     }
 
     /// Keeps the newest `limit`; gives the time before which nothing is wanted any more.
     fn trim(&mut self) -> Option<Timestamp> {
+        if self.records.len() < self.query.limit {
+            return None;
+        }
+        self.sort();
+        self.records.last().filter(|_| self.records.len() >= self.query.limit).map(|record| record.time)
+    }
+
+    fn sort(&mut self) {
         self.records.sort_unstable_by_key(|record| std::cmp::Reverse((record.time, record.seq)));
         self.records.dedup_by_key(|record| (record.time, record.seq));
         self.records.truncate(self.query.limit);
-        self.records.last().filter(|_| self.records.len() >= self.query.limit).map(|record| record.time)
     }
 
     fn damage(&mut self, segment: &Segment, packets: u64) {
         let (from, to) = (Timestamp(segment.facts.times.0), Timestamp(segment.facts.times.1));
-        if self.query.kinds.gaps && self.query.wants(to, 0) && !self.is_hidden(to, &segment.facts.stretch) {
+        if self.query.kinds.gaps && self.query.wants(to, 0) && !self.is_hidden(segment.facts.stretch.ring(to))
+        {
             let payload = Payload::Gap(Gap { from, to, packets, cause: GapCause::Damage });
             let user = Arc::clone(&self.nobody);
             self.records.push(Record { seq: 0, time: to, user, payload });
@@ -117,18 +126,22 @@ impl Store {
         let mut unpacker = Unpacker::new().map_err(|e| Error::io("set up zstd for", self.folder.dir(), e))?;
         let turn = self.queries.fetch_add(1, Ordering::Relaxed);
         let newest = query.before.map_or(query.to, |(time, _)| time.min(query.to)).0;
-        for segment in self.segments().iter() {
+        let segments = self.segments();
+        let wanted = segments.iter().filter(|segment| {
             let (first, last) = segment.facts.times;
-            if enough.is_some_and(|time| last < time.0) {
+            first <= newest && last >= query.from.0 && !in_memory.contains(&segment.facts.number)
+        });
+        let places = gather.places.clone();
+        let ahead = Ahead::new(&self.folder, wanted.cloned(), &places, (query.from.0, newest));
+        for next in ahead {
+            if enough.is_some_and(|time| next.segment.facts.times.1 < time.0) {
                 break;
             }
-            if first > newest || last < query.from.0 || in_memory.contains(&segment.facts.number) {
-                continue;
-            }
-            segment.used.store(turn, Ordering::Relaxed);
-            self.read_segment(segment, &mut gather, &mut unpacker);
+            next.segment.used.store(turn, Ordering::Relaxed);
+            self.read_segment(&next, &mut gather, &mut unpacker);
             enough = gather.trim();
         }
+        gather.sort();
         Ok(gather.records)
     }
 
@@ -165,17 +178,16 @@ impl Store {
         numbers
     }
 
-    fn read_segment(&self, segment: &Segment, gather: &mut Gather<'_>, unpacker: &mut Unpacker) {
-        let opened = self.folder.open_file(Name::Segment(segment.facts.number));
-        let file = match opened {
+    fn read_segment(&self, next: &Next, gather: &mut Gather<'_>, unpacker: &mut Unpacker) {
+        let segment = &*next.segment;
+        let file = match &next.file {
             Ok(file) => file,
-            Err(_) if segment.gone.load(Ordering::Relaxed) => return,
             Err(error) => {
                 self.alarm_once(segment, &error.to_string());
                 return gather.damage(segment, 0);
             }
         };
-        let Some(index) = segment.index(&self.folder, &file) else {
+        let Some(index) = &next.index else {
             self.alarm_once(segment, "the index cannot be read");
             return gather.damage(segment, 0);
         };
@@ -185,7 +197,7 @@ impl Store {
         for place in gather.places.clone() {
             let mut found = 0;
             for extent in index.find(place, gather.query.from.0, newest.0).into_iter().rev() {
-                let bytes = segment.run(&file, extent).unwrap_or_default();
+                let bytes = segment.run(file, extent).unwrap_or_default();
                 let Some((_, rows)) = unpacker.unpack(segment.facts.salt, &bytes) else {
                     self.alarm_once(segment, "a part of it cannot be read");
                     (is_damaged, lost) = (true, 0);
@@ -194,7 +206,7 @@ impl Store {
                 let before = gather.records.len();
                 for row in rows {
                     if place_of(row.kind, row.company, row.user) == place {
-                        gather.take(&row, &segment.facts.stretch);
+                        gather.take(&row, segment.summary.ring(row.seq, row.time));
                     }
                 }
                 found += gather.records.len().saturating_sub(before);
@@ -220,7 +232,7 @@ impl Gather<'_> {
     fn take_pieces(&mut self, pieces: &[Piece], stretch: &Stretch) {
         for piece in pieces {
             if let Some(row) = Row::split(piece.bytes()) {
-                self.take(&row, stretch);
+                self.take(&row, stretch.ring(row.time));
             }
         }
     }

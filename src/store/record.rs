@@ -6,6 +6,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::sync::Arc;
 
+pub use super::gap::{Gap, GapCause};
 use super::wire::{Reader, put_bytes, put_varint};
 use crate::clock::Timestamp;
 use crate::event::{Change, Direction, DumpDetail, EndpointKey, Quality, Transport, UserKey};
@@ -69,37 +70,6 @@ pub struct Packet {
     pub linked: Arc<str>,
     /// What was kept.
     pub bytes: Box<[u8]>,
-}
-
-/// Why packets are missing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(u8)]
-pub enum GapCause {
-    /// The ring between the PBX's threads and the drain was full.
-    QueueFull = 1,
-    /// A stretch of the disk could not be read.
-    Damage = 2,
-    /// The disk refused to write, or was too full.
-    Disk = 3,
-    /// The store's own limits.
-    Limit = 4,
-    /// A fault of ours.
-    Fault = 5,
-    /// A later version's cause.
-    Other = 255,
-}
-
-/// A stretch of time in which packets are missing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Gap {
-    /// First moment.
-    pub from: Timestamp,
-    /// Last moment.
-    pub to: Timestamp,
-    /// How many packets; 0: not known.
-    pub packets: u64,
-    /// Why.
-    pub cause: GapCause,
 }
 
 /// A packet to be kept, borrowed; the fields are those of [`Packet`].
@@ -187,7 +157,7 @@ impl Content<'_> {
         }
     }
 
-    fn put_head(&self, head: &mut Vec<u8>) {
+    pub(super) fn put_head(&self, head: &mut Vec<u8>) {
         match self {
             Self::Packet(packet) => {
                 let kept = packet.kept();
@@ -367,19 +337,6 @@ impl<'a> Row<'a> {
             linked: Names::same(&mut names.linked, head.str()?),
             bytes: self.body.into(),
         })
-    }
-}
-
-impl GapCause {
-    fn from_number(number: u8) -> Self {
-        match number {
-            1 => Self::QueueFull,
-            2 => Self::Damage,
-            3 => Self::Disk,
-            4 => Self::Limit,
-            5 => Self::Fault,
-            _ => Self::Other,
-        }
     }
 }
 

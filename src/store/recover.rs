@@ -12,6 +12,7 @@ use super::age::{Age, Stamp};
 use super::folder::{Folder, Name};
 use super::front::Front;
 use super::journal::{self, Journal, Unusable};
+use super::purge;
 use super::record::{Gap, GapCause};
 use super::segment::Segment;
 use super::tier::Tier;
@@ -27,11 +28,13 @@ const SEQS_PER_FILE: u64 = 1 << 26;
 #[derive(Debug, Default)]
 struct Found {
     segments: Vec<Arc<Segment>>,
+    /// Numbers of files that a rewritten segment stands for.
+    replaced: HashSet<u64>,
     tiers: Vec<Tier>,
     seqs: HashSet<u64>,
     damaged: Vec<(Timestamp, Timestamp)>,
-    /// Number and stamp of the newest file.
-    newest: Option<(u64, Stamp)>,
+    /// The stamp of the newest file, and whether it is a journal's: a segment's knows less.
+    newest: Option<(Stamp, bool)>,
     spent: Vec<Name>,
     trouble: Trouble,
 }
@@ -40,6 +43,11 @@ pub(super) fn open(dir: &Path, options: Options, clock: Clock) -> Result<Store> 
     let folder = Folder::open(dir)?;
     let options = Options { seal_bytes: options.seal_bytes.clamp(64 * 1024, 1 << 30), ..options };
     let mut found = Found::default();
+    let (orders, wrong) = purge::load(&folder);
+    if let Some(text) = wrong {
+        tracing::error!("{text}");
+        found.trouble.notice = Some((text, std::time::Duration::MAX));
+    }
     let files = folder.list()?;
     let next = files.iter().map(|(name, _)| name.number()).max().unwrap_or(0).saturating_add(1);
     for &(name, _) in &files {
@@ -49,12 +57,13 @@ pub(super) fn open(dir: &Path, options: Options, clock: Clock) -> Result<Store> 
             _ => {}
         }
     }
+    found.leave_replaced();
     for &(name, _) in &files {
         if let Name::Journal(number) = name {
             found.journal(&folder, number);
         }
     }
-    let age = Age::resume(found.newest.map(|(_, stamp)| stamp), &clock);
+    let age = Age::resume(found.newest.map(|(stamp, _)| stamp), &clock);
     let stamp = age.stamp();
     let journal = Journal::create(&folder, next, journal::new_salt(), &stamp)?;
     folder.sync()?;
@@ -72,7 +81,7 @@ pub(super) fn open(dir: &Path, options: Options, clock: Clock) -> Result<Store> 
     // retention may have removed the newest records, a kill the memory of them: file numbers only grow
     let next_seq = known.max(next.saturating_sub(1).saturating_mul(SEQS_PER_FILE)).saturating_add(1);
     let mut front = Front {
-        tier: Tier::new(next, stamp.stretch(), Vec::new()),
+        tier: Tier::new(next, stamp.stretch()),
         journal: Arc::new(journal),
         sealing: found.tiers.into_iter().map(Arc::new).collect(),
         next_seq,
@@ -96,7 +105,8 @@ pub(super) fn open(dir: &Path, options: Options, clock: Clock) -> Result<Store> 
         clock,
         front: RwLock::new(front),
         segments: RwLock::new(Arc::new(found.segments)),
-        rules: RwLock::new(Rules { age, retention: HashMap::new() }),
+        rules: RwLock::new(Rules { age, retention: HashMap::new(), limits: HashMap::new() }),
+        orders: Mutex::new(orders),
         trouble: Mutex::new(found.trouble),
         turn: Mutex::new(turn),
         queries: AtomicU64::new(0),
@@ -109,7 +119,8 @@ impl Found {
         match Segment::open(folder, number) {
             Ok(segment) => {
                 let stretch = segment.facts.stretch;
-                self.newest_is(number, Stamp::at(stretch.to, stretch.to.saturating_add(stretch.skew)));
+                self.newest_is(Stamp::at(stretch.to, stretch.to.saturating_add(stretch.skew)), false);
+                self.replaced.extend(&segment.summary.replaces);
                 self.segments.push(Arc::new(segment));
             }
             Err(unusable) => {
@@ -121,13 +132,15 @@ impl Found {
     fn journal(&mut self, folder: &Folder, number: u64) {
         let name = Name::Journal(number);
         // its segment is whole, since it got its name only then: the kill came before the journal was removed
-        if self.segments.iter().any(|segment| segment.facts.number == number) {
+        if self.replaced.contains(&number)
+            || self.segments.iter().any(|segment| segment.facts.number == number)
+        {
             self.spent.push(name);
             return;
         }
         match journal::read(folder, number) {
             Ok(found) => {
-                self.newest_is(number, found.stamp);
+                self.newest_is(found.stamp, true);
                 self.trouble.damaged += found.damaged.len() as u64;
                 self.damaged.extend(found.damaged);
                 // a journal that replaced a failed one has the same records again
@@ -143,9 +156,23 @@ impl Found {
         }
     }
 
-    fn newest_is(&mut self, number: u64, stamp: Stamp) {
-        if self.newest.is_none_or(|(newest, _)| newest <= number) {
-            self.newest = Some((number, stamp));
+    /// A kill came between the writing of a segment and the removal of those it replaces.
+    fn leave_replaced(&mut self) {
+        let Self { segments, replaced, spent, .. } = self;
+        segments.retain(|segment| {
+            let number = segment.facts.number;
+            let stays = !replaced.contains(&number);
+            if !stays {
+                spent.push(Name::Segment(number));
+            }
+            stays
+        });
+    }
+
+    /// Files are numbered as they are begun, but a rewritten segment's records are older than its number.
+    fn newest_is(&mut self, stamp: Stamp, is_journal: bool) {
+        if self.newest.is_none_or(|(newest, known)| (newest.ring, known) <= (stamp.ring, is_journal)) {
+            self.newest = Some((stamp, is_journal));
         }
     }
 

@@ -1,6 +1,8 @@
 //! What goes, and when: whole segments, oldest first, when every record in them is older than its company's
-//! retention by the ring's own clock (see [`super::age`]), or when all files together are more than the budget.
-//! Also what the seal thread forgets: indexes that nobody asks for.
+//! retention by the ring's own clock (see [`super::age`]), or when all files together are more than the budget and
+//! nobody has more than a fair share of it ([`super::share`]). Of a segment of several companies, the records of one
+//! whose retention is over are hidden at once and removed by rewriting. Also what the seal thread forgets: indexes
+//! that nobody asks for.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -14,6 +16,8 @@ use super::{Rules, Store};
 
 /// Bytes of indexes kept in memory.
 const INDEXES: u64 = 12 << 20;
+/// How long a small part of a segment may stay hidden before it is removed.
+const LATE: Duration = Duration::from_hours(1);
 /// How often the folder is looked through.
 const SWEEP: Duration = Duration::from_mins(1);
 
@@ -24,7 +28,7 @@ impl Rules {
     }
 
     fn is_over(&self, segment: &Segment) -> bool {
-        let known = segment.companies.iter().map(|company| self.retention(company));
+        let known = segment.summary.companies.iter().map(|company| self.retention(&company.name));
         let longest = known.collect::<Option<Vec<_>>>().map(|all| all.into_iter().max());
         let age = self.age.of(segment.facts.stretch.to);
         match longest {
@@ -41,7 +45,7 @@ impl Store {
     pub(super) fn tick(&self, retention: &dyn Fn(&str) -> Duration) -> bool {
         let mut companies = BTreeSet::from([Arc::from("")]);
         for segment in self.segments().iter() {
-            companies.extend(segment.companies.iter().cloned());
+            companies.extend(segment.summary.companies.iter().map(|company| Arc::clone(&company.name)));
         }
         {
             let front = self.front.read();
@@ -68,43 +72,55 @@ impl Store {
             turn.swept = Some(now);
             self.sweep();
         }
-        let mut oldest_first: Vec<Arc<Segment>> = self.segments().to_vec();
-        oldest_first.sort_by_key(|segment| segment.facts.number);
-        let mut over: Vec<Arc<Segment>> = Vec::new();
-        {
+        let over: Vec<Arc<Segment>> = {
             let rules = self.rules.read();
-            over.extend(oldest_first.iter().filter(|segment| rules.is_over(segment)).cloned());
-        }
-        let mut bytes = self.status().bytes_on_disk;
-        bytes = over.iter().fold(bytes, |sum, segment| sum.saturating_sub(segment.size));
-        for segment in &oldest_first {
-            if bytes <= self.options.max_bytes {
-                break;
-            }
-            if !over.iter().any(|other| Arc::ptr_eq(other, segment)) {
-                bytes = bytes.saturating_sub(segment.size);
-                over.push(Arc::clone(segment));
-            }
-        }
-        for segment in over {
-            self.remove(&segment);
-        }
+            self.segments().iter().filter(|segment| rules.is_over(segment)).cloned().collect()
+        };
+        self.retire(turn, over);
+        self.chores(turn, now);
+        self.fit(turn);
         self.forget();
     }
 
-    fn remove(&self, segment: &Arc<Segment>) {
-        segment.gone.store(true, Ordering::Relaxed);
-        {
-            let mut segments = self.segments.write();
-            Arc::make_mut(&mut segments).retain(|other| !Arc::ptr_eq(other, segment));
-        }
-        if let Err(error) = self.folder.remove(Name::Segment(segment.facts.number)) {
-            self.notice(format!("{error}: it is past its retention, remove it by hand"));
-        }
+    /// Removes the oldest segments while all files together are over the budget.
+    fn fit(&self, turn: &mut Turn) {
+        let mut oldest_first: Vec<Arc<Segment>> = self.segments().to_vec();
+        oldest_first.sort_by_key(|segment| (segment.facts.stretch.to, segment.facts.seqs.1));
+        let mut bytes = self.status().bytes_on_disk;
+        oldest_first.retain(|segment| {
+            let goes = bytes > self.options.max_bytes;
+            if goes {
+                bytes = bytes.saturating_sub(segment.size);
+            }
+            goes
+        });
+        self.retire(turn, oldest_first);
+    }
+
+    /// A segment of which a part belongs to companies whose retention is over for all of it: a quarter of it, or
+    /// any part for an hour. Then they are really removed, not only hidden.
+    pub(super) fn next_over(&self, segments: &[Arc<Segment>]) -> Option<Arc<Segment>> {
+        let rules = self.rules.read();
+        let is_due = |segment: &&Arc<Segment>| {
+            let age = rules.age.of(segment.facts.stretch.to);
+            let (mut over, mut is_late) = (0u64, false);
+            for company in &segment.summary.companies {
+                let Some(retention) = rules.retention(&company.name) else { continue };
+                // gaps of everybody are nobody's bytes
+                let is_there = company.raw > 0 || segment.summary.table.is_none();
+                if is_there && age > retention {
+                    over = over.saturating_add(company.raw);
+                    is_late |= age > retention.saturating_add(LATE);
+                }
+            }
+            let is_much = over > 0 && over >= segment.summary.raw() / 4;
+            (is_much || is_late) && !segment.damaged.load(Ordering::Relaxed)
+        };
+        segments.iter().find(is_due).cloned()
     }
 
     /// Counts the files that were set aside, and removes those past every retention or over the budget.
-    fn sweep(&self) {
+    pub(super) fn sweep(&self) {
         let Ok(files) = self.folder.list() else { return };
         let longest = self.rules.read().retention.values().max().copied();
         let mut bytes = 0u64;

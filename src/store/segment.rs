@@ -1,11 +1,11 @@
 //! A sealed file: records sorted by (place of the user, time, seq), cut into [`super::run`]s, with an index. Made
-//! by [`super::seal`], read here, removed by retention; never changed.
+//! by [`super::output`], read here, removed by retention or replaced by a rewritten one; never changed.
 //!
-//! File: header, runs, index, summary, footer. The header is `magic [8]`, `version u16`, `length u16`, [`Facts`],
+//! File: header, runs, table, index, summary, footer. The header is `magic [8]`, `version u16`, `length u16`, [`Facts`],
 //! `crc u32`; the footer is the index's `offset u64`, `length u32`, `crc u32`, the summary's `length u32`,
 //! `crc u32`, the header once more, `crc u32`, `magic [8]`. Index: `runs u32`, for each run the place and time of
-//! its first record and its offset (`u64 i64 u64`), then a Bloom filter over the places. Summary: the companies.
-//! What the footer or index has lost is found again by walking the runs.
+//! its first record and its offset (`u64 i64 u64`), then a Bloom filter over the places. Table and summary: see
+//! [`super::summary`]; version 1 had no table. What the footer or index has lost is found again by walking the runs.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -17,13 +17,14 @@ use parking_lot::Mutex;
 use super::age::Stretch;
 use super::folder::{Folder, Name};
 use super::journal::Unusable;
-use super::seal::Catalog;
+use super::output::Catalog;
+use super::summary::Summary;
 use super::wire::{Reader, checksum};
 use crate::error::{Error, Result};
 
 pub(super) const MAGIC: &[u8; 8] = b"USRMONS\n";
 pub(super) const END: &[u8; 8] = b"USRMONE\n";
-pub(super) const VERSION: u16 = 1;
+pub(super) const VERSION: u16 = 2;
 /// Bytes of the header.
 pub(super) const HEADER: usize = 12 + Facts::LEN + 4;
 /// Bytes of the footer.
@@ -67,8 +68,8 @@ impl Facts {
         })
     }
 
-    /// The header's facts; or the later version that it is of; or nothing.
-    pub(super) fn header(bytes: &[u8]) -> Result<Self, Option<u16>> {
+    /// The header's version and facts; or the later version that it is of; or nothing.
+    pub(super) fn header(bytes: &[u8]) -> Result<(u16, Self), Option<u16>> {
         let parse = || {
             let mut reader = Reader(bytes);
             let magic = reader.array::<8>()?;
@@ -80,7 +81,7 @@ impl Facts {
             good.then_some((version, facts))
         };
         match parse() {
-            Some((VERSION, facts)) => Ok(facts),
+            Some((version @ 1..=VERSION, facts)) => Ok((version, facts)),
             Some((version, _)) => Err(Some(version)),
             None => Err(None),
         }
@@ -104,7 +105,8 @@ impl Index {
         Some(Self { bytes, runs, end })
     }
 
-    fn run(&self, at: usize) -> Option<(u64, i64, u64)> {
+    /// Place and time of a run's first record, and its offset.
+    pub(super) fn run(&self, at: usize) -> Option<(u64, i64, u64)> {
         let mut reader = Reader(self.bytes.get(4 + at.checked_mul(24)?..)?);
         (at < self.runs).then_some(())?;
         Some((reader.u64()?, reader.i64()?, reader.u64()?))
@@ -123,17 +125,22 @@ impl Index {
         low
     }
 
+    /// Whether there may be records of `place`.
+    pub(super) fn may_hold(&self, place: u64) -> bool {
+        may_hold(self.bytes.get(4 + self.runs * 24..).unwrap_or_default(), place)
+    }
+
     /// The runs that may hold records of `place` between two times, by their extents, newest last.
     pub(super) fn find(&self, place: u64, from: i64, to: i64) -> Vec<(u64, u64)> {
-        let filter = self.bytes.get(4 + self.runs * 24..).unwrap_or_default();
-        if !may_hold(filter, place) {
+        if !self.may_hold(place) {
             return Vec::new();
         }
         let first = self.before(place, from, false).saturating_sub(1);
         (first..self.before(place, to, true)).filter_map(|at| self.extent(at)).collect()
     }
 
-    fn extent(&self, at: usize) -> Option<(u64, u64)> {
+    /// Where the run of this number is.
+    pub(super) fn extent(&self, at: usize) -> Option<(u64, u64)> {
         let (_, _, start) = self.run(at)?;
         let end = self.run(at + 1).map_or(self.end, |(_, _, next)| next);
         (start <= end).then_some((start, end))
@@ -175,16 +182,15 @@ pub(super) fn filter(places: &[u64]) -> Vec<u8> {
 #[derive(Debug)]
 pub(super) struct Segment {
     pub(super) facts: Facts,
-    /// Companies that have records here.
-    pub(super) companies: Vec<Arc<str>>,
+    pub(super) summary: Summary,
     /// Bytes of the file.
     pub(super) size: u64,
-    /// Retention has removed it.
-    pub(super) gone: AtomicBool,
     /// A stretch of it was found damaged.
     pub(super) damaged: AtomicBool,
     /// Records that were not found again when the runs had to be walked.
     pub(super) lost: AtomicU64,
+    /// Orders to purge up to this one have nothing to look for in it.
+    pub(super) sieved: AtomicU64,
     /// When its index was last used, by the store's count of queries.
     pub(super) used: AtomicU64,
     place_of_index: Option<(u64, usize, u32)>,
@@ -202,12 +208,12 @@ impl Segment {
         }
         let bytes = folder.read(Name::Segment(number)).map_err(Unusable::Io)?;
         let facts = match Facts::header(&bytes) {
-            Ok(facts) => facts,
+            Ok((_, facts)) => facts,
             Err(Some(version)) => return Err(Unusable::Later(version)),
             Err(None) => return Err(Unusable::Damaged),
         };
-        let found = Catalog::walk(&bytes, facts);
-        let segment = Self::new(facts, found.companies.clone(), size, None);
+        let found = Catalog::walk(&bytes, &facts);
+        let segment = Self::new(facts, Summary::bare(&facts, found.companies()), size, None);
         let index = segment.rebuilt(found);
         *segment.index.lock() = index;
         Ok(segment)
@@ -221,18 +227,18 @@ impl Segment {
 
     pub(super) fn new(
         facts: Facts,
-        companies: Vec<Arc<str>>,
+        summary: Summary,
         size: u64,
         place_of_index: Option<(u64, usize, u32)>,
     ) -> Self {
         Self {
             facts,
-            companies,
+            summary,
             size,
             place_of_index,
-            gone: AtomicBool::new(false),
             damaged: AtomicBool::new(false),
             lost: AtomicU64::new(0),
+            sieved: AtomicU64::new(0),
             used: AtomicU64::new(0),
             index: Mutex::new(None),
         }
@@ -257,17 +263,17 @@ impl Segment {
             good.then_some((offset, index, index_crc, summary, summary_crc, header))
         };
         let Some((offset, index, index_crc, summary, summary_crc, header)) = parse() else { return Ok(None) };
-        let facts = match Facts::header(header) {
-            Ok(facts) => facts,
+        let (version, facts) = match Facts::header(header) {
+            Ok(found) => found,
             Err(Some(version)) => return Err(Unusable::Later(version)),
             Err(None) => return Ok(None),
         };
         let Some(summary) = part(file, at - u64::from(summary), u64::from(summary), summary_crc) else {
             return Ok(None);
         };
-        let Some(companies) = companies(&summary) else { return Ok(None) };
+        let Some(summary) = Summary::take(version, &facts, &summary) else { return Ok(None) };
         let index = usize::try_from(index).unwrap_or(usize::MAX);
-        Ok(Some(Self::new(facts, companies, size, Some((offset, index, index_crc)))))
+        Ok(Some(Self::new(facts, summary, size, Some((offset, index, index_crc)))))
     }
 
     /// The index; read if it is not in memory. `None`: it cannot be read.
@@ -276,15 +282,21 @@ impl Segment {
             return Some(Arc::clone(index));
         }
         let (offset, length, crc) = self.place_of_index?;
-        let whole = part(file, offset, length as u64, crc).and_then(|bytes| Index::new(bytes, offset));
+        let end = self.summary.table.map_or(offset, |(table, ..)| table);
+        let whole = part(file, offset, length as u64, crc).and_then(|bytes| Index::new(bytes, end));
         let index = match whole {
             Some(index) => Arc::new(index),
-            None => {
-                self.rebuilt(Catalog::walk(&folder.read(Name::Segment(self.facts.number)).ok()?, self.facts))?
-            }
+            None => self
+                .rebuilt(Catalog::walk(&folder.read(Name::Segment(self.facts.number)).ok()?, &self.facts))?,
         };
         *self.index.lock() = Some(Arc::clone(&index));
         Some(index)
+    }
+
+    /// Where the index has to be read first: offset and length. `None`: it is in memory, or cannot be read.
+    pub(super) fn unread_index(&self) -> Option<(u64, u64)> {
+        let (offset, length, _) = self.place_of_index?;
+        self.index.lock().is_none().then_some((offset, length as u64))
     }
 
     /// Bytes of memory that the index takes now.
@@ -297,6 +309,12 @@ impl Segment {
         if self.place_of_index.is_some() {
             *self.index.lock() = None;
         }
+    }
+
+    /// The table of users; `None`: there is none, or it cannot be read.
+    pub(super) fn table(&self, file: &File) -> Option<Vec<u8>> {
+        let (offset, length, crc) = self.summary.table?;
+        part(file, offset, u64::from(length), crc)
     }
 
     /// Reads one run; `None`: it cannot be read. Never more than the file holds.
@@ -315,13 +333,4 @@ fn part(file: &File, offset: u64, length: u64, crc: u32) -> Option<Vec<u8>> {
     let mut bytes = vec![0u8; usize::try_from(length).ok()?];
     file.read_exact_at(&mut bytes, offset).ok()?;
     (checksum(0, &[&bytes]) == crc).then_some(bytes)
-}
-
-fn companies(summary: &[u8]) -> Option<Vec<Arc<str>>> {
-    let mut reader = Reader(summary);
-    let mut found = Vec::new();
-    while !reader.0.is_empty() {
-        found.push(reader.str()?.into());
-    }
-    Some(found)
 }

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Store;
+use super::chore::Chores;
 use super::folder::Name;
 use super::front::Stop;
 use super::journal::{self, Journal};
-use super::seal::{self, Failed};
+use super::output::Failed;
+use super::seal;
 use super::tier::{Piece, Tier};
 use crate::error::{Error, Result};
 
@@ -32,16 +34,16 @@ pub(super) struct Turn {
     durable: (u64, u64),
     retry: Duration,
     pub(super) swept: Option<Duration>,
-    spare: Vec<Vec<u8>>,
+    pub(super) chores: Chores,
 }
 
 impl Turn {
     pub(super) fn new(next: u64, now: Duration) -> Self {
         let (durable, retry) = ((0, 0), Duration::ZERO);
-        Self { next, began: now, synced: now, durable, retry, swept: None, spare: Vec::new() }
+        Self { next, began: now, synced: now, durable, retry, swept: None, chores: Chores::default() }
     }
 
-    fn number(&mut self) -> u64 {
+    pub(super) fn number(&mut self) -> u64 {
         let number = self.next;
         self.next = number.saturating_add(1);
         number
@@ -56,7 +58,7 @@ fn write(journal: &Journal, pieces: &[(u64, Piece)]) -> Result<(), (u64, Error)>
 }
 
 impl Store {
-    /// Hands what was appended to the kernel. The drain thread, every 250 ms; blocks for the write.
+    /// Hands what was appended to the kernel. The journal thread, every 200 ms; blocks for the write.
     ///
     /// # Errors
     /// None; a disk that refuses raises an alarm.
@@ -156,6 +158,7 @@ impl Store {
         }
         turn.retry = Duration::ZERO;
         self.seal_pending(&mut turn, now);
+        self.stop_chores(&mut turn);
         self.folder.release();
         Ok(())
     }
@@ -266,7 +269,7 @@ impl Store {
     }
 
     /// Begins a new journal and leaves the old one's records to be sealed.
-    fn rotate(&self, turn: &mut Turn, now: Duration) {
+    pub(super) fn rotate(&self, turn: &mut Turn, now: Duration) {
         let stamp = self.rules.read().age.stamp();
         let number = turn.number();
         let journal = match Journal::create(&self.folder, number, journal::new_salt(), &stamp) {
@@ -278,7 +281,7 @@ impl Store {
             }
         };
         drop(self.folder.sync());
-        let fresh = Tier::new(number, stamp.stretch(), std::mem::take(&mut turn.spare));
+        let fresh = Tier::new(number, stamp.stretch());
         let (old, pieces) = {
             let mut front = self.front.write();
             let old = std::mem::replace(&mut front.journal, journal);
@@ -286,7 +289,7 @@ impl Store {
             let mut tier = std::mem::replace(&mut front.tier, fresh);
             tier.stretch.to = stamp.ring;
             let spare = tier.take_spare();
-            front.tier.give_spare(spare);
+            front.tier.give_spare(spare, self.options.seal_bytes);
             if !tier.entries().is_empty() {
                 front.sealing.push(Arc::new(tier));
             }
@@ -302,7 +305,7 @@ impl Store {
     }
 
     /// Writes the segments that wait to be written, oldest first.
-    fn seal_pending(&self, turn: &mut Turn, now: Duration) {
+    pub(super) fn seal_pending(&self, turn: &mut Turn, now: Duration) {
         let pending = self.front.read().sealing.clone();
         if pending.is_empty() || turn.retry > now {
             return;
@@ -310,7 +313,7 @@ impl Store {
         for tier in pending {
             let number = tier.number;
             match seal::write(&self.folder, &tier) {
-                Ok(segment) => self.publish(segment),
+                Ok(segment) => self.replace(&[], Some(segment)),
                 Err(failed) => {
                     turn.retry = now.saturating_add(RETRY);
                     let (Failed::Write(error) | Failed::Sync(error)) = failed;
@@ -326,7 +329,9 @@ impl Store {
             }
             drop(self.folder.remove(Name::Journal(number)));
             if let Some(tier) = Arc::into_inner(tier) {
-                turn.spare.extend(tier.recycle());
+                // to the tier that is being filled: kept for the next one, they would be a second budget
+                let spare = tier.recycle();
+                self.front.write().tier.give_spare(spare, self.options.seal_bytes);
             }
         }
         if self.front.read().stopped.is_none() {

@@ -62,6 +62,7 @@ impl Site {
             host: health.host,
             alarm: health.alarm,
             dropped: health.dropped,
+            overload: health.overload,
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::event::{Direction, DumpDetail};
 use crate::query::diagnostics::{Cursor, DiagnosticsPage, Entry, PacketLine};
 use crate::web::auth::{Site, Whom, aside};
 use crate::web::fault::Fault;
+use crate::web::kept::button;
 use crate::web::text::{At, Line, Shape, brief, count, day};
 use crate::web::view::{Frame, Section, icon};
 
@@ -84,6 +85,9 @@ pub fn page(frame: &Frame, data: &DiagnosticsPage, later: bool) -> Markup {
             (list(&data.entries, &|at| frame.links.packet(user, at)))
         }
         (pager(&here, later, data.next, data.entries.is_empty()))
+        @if frame.is_super() {
+            div.lone { (button(frame, &user.key.company, Some(&user.key.user), "Remove this user's packets")) }
+        }
     };
     frame.page(Section::Monitoring, &format!("diag {title}"), main)
 }
@@ -99,7 +103,8 @@ fn off(frame: &Frame, data: &DiagnosticsPage) -> Markup {
                     a href=(frame.links.settings(&data.user.key.company)) { "General Settings" } "."
                 } @else { "A super-admin can choose another level." }
                 @if data.entries.iter().any(|e| matches!(e, Entry::Packet(_))) {
-                    " Packets below were kept before it was set to off; they stay until their retention ends."
+                    " Packets below were kept before it was set to off; they stay until their retention ends"
+                    @if frame.is_super() { ", or until you remove them" } "."
                  }
             }
         }
@@ -132,7 +137,7 @@ pub(crate) fn list(entries: &[Entry], link: &dyn Fn(Cursor) -> String) -> Markup
             }
             tbody {
                 @for entry in entries {
-                    @let at = match entry { Entry::Packet(p) => p.at.time, Entry::Gap { to, .. } => *to, Entry::Change { at, .. } => at.time };
+                    @let at = match entry { Entry::Packet(p) => p.at.time, Entry::Gap { to, .. } | Entry::Lowered { to, .. } => *to, Entry::Change { at, .. } => at.time };
                     @let today = day(at);
                     @if today != last {
                         tr.day { th colspan="7" scope="rowgroup" { (At(at, Shape::Day)) } }
@@ -145,6 +150,16 @@ pub(crate) fn list(entries: &[Entry], link: &dyn Fn(Cursor) -> String) -> Markup
                                 td { (At(*to, Shape::Fine)) }
                                 td colspan="6" {
                                     (icon("gap")) strong { "Gap " } (Line(words)) " "
+                                    span.hint { (At(*from, Shape::Fine)) " to " (At(*to, Shape::Fine)) }
+                                }
+                            }
+                        }
+                        Entry::Lowered { from, to } => {
+                            tr.gap {
+                                td { (At(*to, Shape::Fine)) }
+                                td colspan="6" {
+                                    (icon("gap")) strong { "Less detail " }
+                                    "Overload: packets are kept with less than the dump detail here. "
                                     span.hint { (At(*from, Shape::Fine)) " to " (At(*to, Shape::Fine)) }
                                 }
                             }
@@ -235,7 +250,7 @@ fn legend(entries: &[Entry]) -> Markup {
             }
             @if any(|p| p.cut && !p.unsure) {
                 dt { span.mark { "cut" } }
-                dd { "Not all of it was kept, because of the dump detail at that time or a limit." }
+                dd { "Not all of it was kept, because of the dump detail at that time, overload or a limit." }
             }
             @if any(|p| p.unsure) {
                 dt { span.mark { "stump" } }

@@ -24,6 +24,7 @@ pub mod audit;
 pub mod auth;
 pub mod diagnostics;
 pub mod fault;
+pub mod kept;
 pub mod login;
 pub mod message;
 pub mod monitoring;
@@ -76,6 +77,7 @@ pub fn app(query: Query) -> Router {
         .route("/configuration/company/{company}", get(settings::show).post(settings::save))
         .route("/configuration/administrators", get(administrators::show).post(administrators::change))
         .route("/configuration/audit", get(audit::show))
+        .route("/configuration/kept", get(kept::show).post(kept::remove))
         .route("/unattributed", get(unattributed::show))
         .route("/unattributed/{cursor}", get(message::show_unattributed))
         .route("/static/{name}", get(asset::serve))

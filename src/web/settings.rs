@@ -11,8 +11,10 @@ use maud::{Markup, html};
 use crate::directory::Company;
 use crate::event::DumpDetail;
 use crate::query::CompanySettings;
+use crate::query::kept::Removal;
 use crate::web::auth::{Chief, Place, Posted, Site, aside};
 use crate::web::fault::Fault;
+use crate::web::kept::{button, ordered};
 use crate::web::text::Line;
 use crate::web::view::{Frame, Section};
 
@@ -60,6 +62,7 @@ pub(crate) async fn save(
     let company = Arc::clone(&place.company);
     let before = site.query.company_settings(&company.id);
     let wish = wish(&posted);
+    let removes = posted.get("remove_higher") == "1";
     let (query, viewer) = (site.query.clone(), visitor.viewer.clone());
     let id = Arc::clone(&company.id);
     let done = match wish {
@@ -71,13 +74,17 @@ pub(crate) async fn save(
             if wish.dump_detail != before.dump_detail {
                 query.set_dump_detail(&viewer, &id, wish.dump_detail)?;
             }
-            Ok(())
+            if wish.max_mib != before.max_mib {
+                query.set_max_mib(&viewer, &id, wish.max_mib)?;
+            }
+            removes.then(|| query.purge(&viewer, Removal::Above(&id, wish.dump_detail))).transpose()
         })
         .await?
         .map_err(Fault::inside),
     };
     match done {
-        Ok(()) => {
+        Ok(Some(order)) => Ok(Redirect::to(&ordered(&visitor.links.kept(), order)).into_response()),
+        Ok(None) => {
             Ok(Redirect::to(&format!("{}?saved=1", visitor.links.settings(&company.id))).into_response())
         }
         Err(Fault::Wrong(words)) => {
@@ -100,7 +107,13 @@ fn wish(posted: &Posted) -> Result<CompanySettings, String> {
         .ok()
         .filter(|h| (1..=720).contains(h))
         .ok_or("Write for how many hours packets are kept: a whole number from 1 to 720.")?;
-    Ok(CompanySettings { dump_detail, retention_hours })
+    let max_mib = match posted.get("max_mib").trim() {
+        "" => None,
+        text => Some(text.parse().map_err(|_| {
+            "Write how many MiB of the disk the company may have: a whole number, or nothing for no limit."
+        })?),
+    };
+    Ok(CompanySettings { dump_detail, retention_hours, max_mib })
 }
 
 /// How the last change went.
@@ -149,15 +162,37 @@ pub fn page(frame: &Frame, company: &Company, now: CompanySettings, told: Option
                         span { b { (detail.word()) } @if detail == DumpDetail::default() { " (default)" } br; (keeps(detail)) }
                     }
                 }
+                label.choice {
+                    input type="checkbox" name="remove_higher" value="1";
+                    span {
+                        b { "Also remove what was kept at a higher detail" } br;
+                        "Packets of this company that were stored with more than the level chosen here go for good, in the "
+                        "background. It can't be brought back. Without this they stay until their retention ends."
+                    }
+                }
             }
             fieldset {
                 legend { "Retention" }
                 label for="retention" { "Hours that packets are kept" }
                 input #retention name="retention_hours" type="number" min="1" max="720" step="1" inputmode="numeric"
                     value=(now.retention_hours) required;
-                p.hint { "48 hours are two days; at most 720. The disk's limit may remove older packets sooner." }
+                p.hint {
+                    "48 hours are two days; at most 720. What is older is not shown any more, and is off the disk some hours "
+                    "later. The disk's limit may remove older packets sooner."
+                }
+                label for="share" { "MiB of the disk that they may take" }
+                input #share name="max_mib" type="number" min="16" step="1" inputmode="numeric"
+                    value=(now.max_mib.map(|mib| mib.to_string()).unwrap_or_default());
+                p.hint {
+                    "Empty: as much as there is room for. Beyond it, the oldest packets of the users with the most go first."
+                }
             }
             button.main { "Save" }
+        }
+        section {
+            h2 { "Remove packets" }
+            p.hint { "All that is kept of this company. " a href=(frame.links.kept()) { "What is kept of whom" } "." }
+            div.lone { (button(frame, &company.id, None, "Remove all packets")) }
         }
     };
     frame.page(Section::Configuration, &format!("General Settings, {}", company.name), main)
@@ -170,6 +205,7 @@ pub(crate) enum Tab {
     Administrators,
     Audit,
     Unattributed,
+    Kept,
 }
 
 pub(crate) fn tabs(frame: &Frame, here: Tab) -> Markup {
@@ -187,6 +223,7 @@ pub(crate) fn tabs(frame: &Frame, here: Tab) -> Markup {
             a href=(frame.links.unattributed()) aria-current=[(here == Tab::Unattributed).then_some("page")] {
                 "Unattributed"
             }
+            a href=(frame.links.kept()) aria-current=[(here == Tab::Kept).then_some("page")] { "Kept packets" }
         }
     }
 }

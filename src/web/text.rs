@@ -169,6 +169,16 @@ pub fn count(n: u64) -> String {
     out
 }
 
+/// Bytes of a disk: `12.3 MiB`.
+pub fn size(bytes: u64) -> String {
+    let tenths = |unit: u64| format!("{}.{}", count(bytes / unit), bytes % unit * 10 / unit);
+    match bytes {
+        0..1_048_576 => format!("{} KiB", tenths(1 << 10)),
+        1_048_576..1_073_741_824 => format!("{} MiB", tenths(1 << 20)),
+        _ => format!("{} GiB", tenths(1 << 30)),
+    }
+}
+
 /// A path segment: percent-encoded, and safe from browsers that resolve `.` and `..` even when encoded.
 pub fn segment(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 4);

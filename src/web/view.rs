@@ -77,6 +77,11 @@ impl Links {
         format!("{}/unattributed/{at}", self.mount)
     }
 
+    /// What is kept of whom.
+    pub fn kept(&self) -> String {
+        self.to("/configuration/kept")
+    }
+
     /// The accounts.
     pub fn administrators(&self) -> String {
         self.to("/configuration/administrators")
@@ -120,6 +125,8 @@ pub struct Frame {
     pub alarm: Option<String>,
     /// Packets lost since the start.
     pub dropped: u64,
+    /// What overload takes away now.
+    pub overload: Option<String>,
 }
 
 impl Frame {
@@ -160,6 +167,9 @@ impl Frame {
                 }
                 @if let Some(alarm) = &self.alarm {
                     p.notice.bad role="alert" { strong { "Storing packets: " } (Line(alarm)) }
+                }
+                @if let Some(overload) = &self.overload {
+                    p.notice role="status" { strong { "Overload: " } (Line(overload)) }
                 }
                 main #main { (main) }
                 footer.foot {

@@ -44,9 +44,10 @@ fn nothing_written_is_the_defaults() {
     assert_eq!((&*config.default_company, config.listener), ("default", None));
     assert_eq!((config.capture.queue_packets, config.capture.queue_bytes), (65_536, 32 << 20));
     assert_eq!((config.capture.unknown_packets, config.capture.unknown_bytes), (600, 512 << 10));
+    assert_eq!((config.capture.claimed_packets, config.capture.claimed_bytes), (300, 256 << 10));
     assert_eq!((config.store.max_bytes, config.store.min_free_bytes), (10 << 30, 1 << 30));
     assert_eq!(config.store.retention, Duration::from_secs(48 * 3600));
-    assert_eq!((config.store.seal_interval, config.store.seal_bytes), (Duration::from_secs(300), 64 << 20));
+    assert_eq!((config.store.seal_interval, config.store.seal_bytes), (Duration::from_secs(300), 32 << 20));
     assert_eq!(config.dump_detail, DumpDetail::Headers);
     let empty = Config::parse("", Path::new("")).unwrap();
     assert_eq!(format!("{empty:?}"), format!("{config:?}"));
@@ -65,6 +66,8 @@ queue_packets = 1_000
 queue_mib = 0x10
 unknown_per_minute = 0
 unknown_kib_per_minute = 100
+claimed_per_minute = 1
+claimed_kib_per_minute = 64
 [store]
 max_mib = 100
 min_free_mib = 0
@@ -105,13 +108,14 @@ password_hash = "HASH"
     assert_eq!(config.listener, Some("[::1]:8089".parse::<SocketAddr>().unwrap()));
     assert_eq!((config.capture.queue_packets, config.capture.queue_bytes), (1000, 16 << 20));
     assert_eq!((config.capture.unknown_packets, config.capture.unknown_bytes), (0, 100 << 10));
+    assert_eq!((config.capture.claimed_packets, config.capture.claimed_bytes), (1, 64 << 10));
     assert_eq!((config.store.max_bytes, config.store.min_free_bytes), (100 << 20, 0));
     assert_eq!(config.store.retention, Duration::from_secs(24 * 3600));
     assert_eq!((config.store.seal_interval, config.store.seal_bytes), (Duration::from_secs(120), 3 << 20));
     assert_eq!((&*config.companies[0].name, &*config.companies[0].domains[0]), ("acme", "acme.example"));
     let anna = &config.users[0];
     assert_eq!((&*anna.company, &*anna.extension, &*anna.id, &*anna.name), ("acme", "101", "anna", "Anna"));
-    assert_eq!((anna.line, anna.mobile.as_deref()), (23, None));
+    assert_eq!((anna.line, anna.mobile.as_deref()), (25, None));
     let terminal = &anna.terminals[0];
     assert_eq!((terminal.kind, terminal.endpoint.as_deref()), (Kind::Dect, Some("anna-2")));
     assert_eq!(terminal.user_agent.as_deref(), Some("N670"));

@@ -101,7 +101,7 @@ pub(crate) fn site_with_users(ids: &[&str]) -> Site {
         store: Arc::clone(&store),
         settings: Arc::new(settings),
         audit: Arc::clone(&audit),
-        unattributed_dropped: Arc::default(),
+        gauge: Arc::default(),
         tap: Arc::new(Tap::new(16, 65_536, clock.clone())),
         clock: clock.clone(),
         host: Arc::new(Pbx),
@@ -133,6 +133,15 @@ impl Site {
     /// Puts all packets into a sealed segment.
     pub(crate) fn seal(&self) {
         self.store.seal().unwrap();
+    }
+
+    /// The seal thread's rounds, until no order to purge is open.
+    pub(crate) fn maintain(&self) {
+        let mut told = Some(Vec::new());
+        for _ in 0..10 {
+            self.store.maintain(&|_| Duration::from_hours(48)).unwrap();
+            self.query.audit_purges(&mut told).unwrap();
+        }
     }
 
     /// The phone of user 101 of `acme` registers.
