@@ -105,6 +105,7 @@ fn every_kind_comes_back_as_it_was_from_memory_segment_and_journal() {
             record(
                 3,
                 Payload::Change(Change::Registered {
+                    endpoint: "101".into(),
                     contact: "sip:a".into(),
                     far,
                     transport: Transport::Wss,

@@ -8,6 +8,7 @@
 mod absent;
 mod age;
 mod ahead;
+pub mod board;
 mod chore;
 mod disk;
 mod folder;
@@ -31,6 +32,7 @@ mod summary;
 mod tier;
 mod trouble;
 mod upkeep;
+pub mod wall;
 mod wire;
 
 pub use self::purge::{Order, Purge};
@@ -74,7 +76,7 @@ impl Default for Options {
         Self {
             max_bytes: 10 << 30,
             min_free_bytes: 1 << 30,
-            seal_bytes: 32 << 20,
+            seal_bytes: 16 << 20,
             seal_interval: Duration::from_mins(5),
         }
     }
@@ -202,7 +204,7 @@ impl Store {
         let mut front = self.front.write();
         front.check()?;
         for record in records {
-            record.seq = front.push(record.time, &record.user, Content::from(&record.payload));
+            record.seq = front.push(record.time, &record.user, Content::from(&record.payload)).0;
         }
         Ok(())
     }
@@ -214,7 +216,7 @@ impl Store {
     pub fn append_packet(&self, time: Timestamp, user: &UserKey, packet: PacketParts<'_>) -> Result<u64> {
         let mut front = self.front.write();
         front.check()?;
-        Ok(front.push(time, user, Content::Packet(packet)))
+        Ok(front.push(time, user, Content::Packet(packet)).0)
     }
 
     /// Sets how many bytes on the disk some companies may have; the others have as many as there is room for. Any

@@ -31,23 +31,24 @@ struct Gather<'a> {
 }
 
 impl Gather<'_> {
-    /// Takes a record if it is wanted; it happened at ring time `ring`.
-    fn take(&mut self, row: &Row<'_>, ring: i64) {
+    /// Takes a record if it is wanted; it happened at ring time `ring`. `false`: it is of a later version, and can't be
+    /// shown.
+    fn take(&mut self, row: &Row<'_>, ring: i64) -> bool {
         let query = self.query;
         if !query.wants(row.time, row.seq) {
-            return;
+            return true;
         }
         let everybody = place_of(row.kind, row.company, row.user) == EVERYBODY;
         let its = row.company == &*query.user.company && row.user == &*query.user.user;
         if !(everybody || its) || self.is_hidden(ring) {
-            return;
+            return true;
         }
         let owner = if everybody { &self.nobody } else { &self.user };
-        if let Some(record) = row.decode(owner, &mut self.names)
-            && query.kinds.wants(&record.payload)
-        {
+        let Some(record) = row.decode(owner, &mut self.names) else { return false };
+        if query.kinds.wants(&record.payload) {
             self.records.push(record);
         }
+        true
     }
 
     /// Whether the company's retention is over for a record whose segment is still there.
@@ -157,22 +158,35 @@ impl Store {
 
     /// Gives the numbers of the tiers it has read.
     fn read_front(&self, gather: &mut Gather<'_>) -> Vec<u64> {
-        let mut pieces: Vec<Piece> = Vec::new();
-        let (sealing, number, stretch) = {
+        let all = Query { limit: usize::MAX, ..*gather.query };
+        let pick = |query: &Query<'_>, gather: &Gather<'_>| {
+            let mut pieces: Vec<Piece> = Vec::new();
             let front = self.front.read();
             for &place in &gather.places {
-                front.tier.pick(place, gather.query, &mut pieces);
+                front.tier.pick(place, query, &mut pieces);
             }
-            (front.sealing.clone(), front.tier.number, front.tier.stretch)
+            (pieces, front.sealing.clone(), front.tier.number, front.tier.stretch)
         };
+        let (pieces, mut sealing, mut number, mut stretch) = pick(gather.query, gather);
+        if !gather.take_pieces(&pieces, &Stretch { to: i64::MAX, ..stretch }) {
+            let pieces;
+            (pieces, sealing, number, stretch) = pick(&all, gather);
+            gather.take_pieces(&pieces, &Stretch { to: i64::MAX, ..stretch });
+        }
         let mut numbers = vec![number];
-        gather.take_pieces(&pieces, &Stretch { to: i64::MAX, ..stretch });
         for tier in sealing {
-            pieces.clear();
-            for &place in &gather.places {
-                tier.pick(place, gather.query, &mut pieces);
+            let pick = |query: &Query<'_>, gather: &Gather<'_>| {
+                let mut pieces: Vec<Piece> = Vec::new();
+                for &place in &gather.places {
+                    tier.pick(place, query, &mut pieces);
+                }
+                pieces
+            };
+            let pieces = pick(gather.query, gather);
+            if !gather.take_pieces(&pieces, &tier.stretch) {
+                let pieces = pick(&all, gather);
+                gather.take_pieces(&pieces, &tier.stretch);
             }
-            gather.take_pieces(&pieces, &tier.stretch);
             numbers.push(tier.number);
         }
         numbers
@@ -224,7 +238,7 @@ impl Store {
         }
     }
 
-    fn alarm_once(&self, segment: &Segment, what: &str) {
+    pub(super) fn alarm_once(&self, segment: &Segment, what: &str) {
         if !segment.damaged.swap(true, Ordering::Relaxed) {
             let path = self.folder.path(Name::Segment(segment.facts.number));
             tracing::error!("{}: {what}: its packets are shown as a gap; look at the disk", path.display());
@@ -233,11 +247,9 @@ impl Store {
 }
 
 impl Gather<'_> {
-    fn take_pieces(&mut self, pieces: &[Piece], stretch: &Stretch) {
-        for piece in pieces {
-            if let Some(row) = Row::split(piece.bytes()) {
-                self.take(&row, stretch.ring(row.time));
-            }
-        }
+    /// `false`: some are of a later version. They have counted towards the limit, so there may be others to take.
+    fn take_pieces(&mut self, pieces: &[Piece], stretch: &Stretch) -> bool {
+        let rows = pieces.iter().filter_map(|piece| Row::split(piece.bytes()));
+        rows.filter(|row| !self.take(row, stretch.ring(row.time))).count() == 0
     }
 }

@@ -268,6 +268,17 @@ impl Tier {
         out.extend(chosen.into_iter().filter_map(|entry| self.piece(entry)));
     }
 
+    /// All records of one kind of `place` between two times, in no order. Cost: as of [`Self::pick`].
+    pub(super) fn all(&self, place: u64, kind: u8, (from, to): (i64, i64), out: &mut Vec<Piece>) {
+        let mut at = self.last.get(&place).copied().unwrap_or(NONE);
+        while let Some(entry) = self.entries.get(at as usize) {
+            if entry.kind == kind && from <= entry.time && entry.time <= to {
+                out.extend(self.piece(entry));
+            }
+            at = entry.previous;
+        }
+    }
+
     /// The chunks, for the next tier to use again.
     pub(super) fn recycle(self) -> Vec<Vec<u8>> {
         let mut spare = self.spare;
