@@ -125,10 +125,8 @@ fn with_a_call_that_fails(folder: &Path, number: usize) {
         Nothing => assert_eq!((alarm, pbx.faults()), (String::new(), vec![]), "{point}"),
     }
     push_at(slow, &pbx, &mut next, Duration::ZERO, || is_once || pbx.alarm().is_empty());
-    let (sealed, stored) = (segments(), pbx.count("packets stored"));
-    push_until(&pbx, &mut next, Duration::ZERO, || {
-        (is_once || segments() > sealed) && pbx.count("packets stored") > stored + 100
-    });
+    let stored = pbx.count("packets stored");
+    push_until(&pbx, &mut next, Duration::ZERO, || pbx.count("packets stored") > stored + 100);
     let told = pbx.faults();
     let missing = all_accounted_for(pbx, &data, next);
     assert!(missing == 0 || matches!(outcome, Stopped(_)), "{point}: {missing} are lost");

@@ -5,6 +5,8 @@ use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use usermon::store::record::{Gap, GapCause};
+
 use crate::child::{self, part};
 use crate::mount::{Disk, can};
 use crate::pbx::Pbx;
@@ -43,7 +45,8 @@ pub(crate) fn push_at(pace: Duration, pbx: &Pbx, next: &mut u64, span: Duration,
     }
 }
 
-/// Ends the host: each of the `pushed` packets is in the ring, or counted in a gap. Gives how many are in gaps.
+/// Ends the host: each of the `pushed` packets is in the ring, or counted in a gap. Gives how many are in gaps that
+/// are not of overload.
 pub(crate) fn all_accounted_for(pbx: Pbx, data: &Path, pushed: u64) -> u64 {
     let lost = pbx.count("packets lost");
     drop(pbx);
@@ -51,7 +54,8 @@ pub(crate) fn all_accounted_for(pbx: Pbx, data: &Path, pushed: u64) -> u64 {
     let missing = found.missing();
     assert_eq!(found.packets.len() as u64 + missing, pushed, "{:?}", found.gaps);
     assert!(missing >= lost, "{missing} in gaps, {lost} lost");
-    missing
+    let is_overload = |gap: &&Gap| matches!(gap.cause, GapCause::Overload | GapCause::QueueFull);
+    missing - found.gaps.iter().filter(is_overload).map(|gap| gap.packets).sum::<u64>()
 }
 
 /// Full in the middle of the work: said once in the log and on the page, the state goes on, storing resumes by itself,

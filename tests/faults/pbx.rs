@@ -208,10 +208,11 @@ impl Pbx {
         if alarm == "none" { String::new() } else { alarm }
     }
 
-    /// The warnings and errors of the log.
+    /// The warnings and errors of the log, but for those of a machine that is too slow for the packets.
     pub(crate) fn faults(&self) -> Vec<String> {
         let told = self.told.lock().unwrap();
-        told.iter().filter(|(level, _)| *level >= WARNING).map(|(_, line)| line.clone()).collect()
+        let is_fault = |line: &&(u32, String)| line.0 >= WARNING && !line.1.starts_with("overload:");
+        told.iter().filter(is_fault).map(|(_, line)| line.clone()).collect()
     }
 
     /// Every line of the log.
