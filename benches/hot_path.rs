@@ -1,12 +1,22 @@
 //! The cost of a packet: on the PBX's thread (push), and on the drain thread (scan, attribute, redact).
-//! Prints lines `name value unit`; `--test` runs a tiny round.
+//! And the cost of an event, and of a packet while the disk hangs, for which it needs root. Prints lines
+//! `name value unit`; `--test` runs a tiny round.
 
+#[path = "../tests/frozen/mod.rs"]
+mod frozen;
+#[expect(dead_code, reason = "the bench of the store uses the rest")]
+mod mix;
+mod running;
+
+use std::collections::VecDeque;
 use std::hint::black_box;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use mix::{Message, Mix};
+use running::Sizes;
 use usermon::capture::redact::redact;
 use usermon::capture::{Attributor, Caught, Drain, Owned, Tap, message};
 use usermon::clock::{Clock, Timestamp};
@@ -56,7 +66,7 @@ fn packet<'a>(data: &'a [u8], endpoint: &'a str) -> PacketRef<'a> {
     }
 }
 
-fn quantiles(name: &str, mut samples: Vec<u64>, overhead: u64) {
+pub(crate) fn quantiles(name: &str, mut samples: Vec<u64>, overhead: u64) {
     samples.sort_unstable();
     for (suffix, per_mille) in [("p50", 500), ("p99", 990), ("p999", 999)] {
         let at = (samples.len() * per_mille / 1000).min(samples.len() - 1);
@@ -76,65 +86,117 @@ fn clock_overhead() -> u64 {
     samples[5_000]
 }
 
-fn timed(rounds: usize, pause: Duration, mut work: impl FnMut()) -> Vec<u64> {
-    let mut samples = Vec::with_capacity(rounds);
-    for n in 0..rounds {
-        let start = Instant::now();
-        work();
-        samples.push(u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX));
-        if n % 64 == 63 && !pause.is_zero() {
-            std::thread::sleep(pause);
-        }
-    }
-    samples
+/// How many packets each thread pushes.
+pub(crate) enum Pace {
+    Packets(usize),
+    Until(Instant),
 }
 
-/// Two PBX threads that push, paced to about 100,000 packets a second in bursts, and a drain that takes.
-fn push(rounds: usize, overhead: u64, drain: &mut Drain, tap: &Arc<Tap>) {
+/// How long each took: a push, and to allocate and copy the same message.
+#[derive(Default)]
+pub(crate) struct Samples {
+    pub(crate) pushed: Vec<u64>,
+    pub(crate) copied: Vec<u64>,
+}
+
+/// Messages of the reference mix.
+pub(crate) struct Source(Vec<(String, SocketAddr, String)>);
+
+impl Source {
+    fn new() -> Self {
+        let mut mix = Mix::new(7);
+        let message = |_| {
+            let Message { user, text, .. } = mix.message();
+            let far = SocketAddr::from(([10, 20, u8::try_from(user / 250).unwrap(), 2], 5060));
+            ((1_000 + user).to_string(), far, text)
+        };
+        Self((0..512).map(message).collect())
+    }
+
+    pub(crate) fn packet(&self, n: usize) -> PacketRef<'_> {
+        let (endpoint, far, text) = &self.0[n % self.0.len()];
+        PacketRef { far: *far, ..packet(text.as_bytes(), endpoint) }
+    }
+
+    /// A packet that the PBX has just read, so that it is in the caches.
+    fn parsed(&self, n: usize) -> PacketRef<'_> {
+        let packet = self.packet(n);
+        black_box(packet.data.iter().fold(0_u8, |sum, byte| sum ^ byte));
+        packet
+    }
+
+    /// Two PBX threads that push about 100,000 packets a second in bursts of 64. After each burst the same thread only
+    /// allocates and copies as many messages, of which it holds the last thousand: what is compared has the same
+    /// caches and the same noise.
+    pub(crate) fn push(&self, pace: &Pace, push: &(dyn Fn(PacketRef<'_>) -> bool + Sync)) -> Samples {
+        let thread = || {
+            let mut samples = Samples::default();
+            let mut held = VecDeque::with_capacity(1_024);
+            let time = |start: Instant| u64::try_from(start.elapsed().as_nanos()).unwrap();
+            loop {
+                let first = samples.pushed.len();
+                for n in first..first + 64 {
+                    let packet = black_box(self.parsed(n));
+                    let start = Instant::now();
+                    black_box(push(packet));
+                    samples.pushed.push(time(start));
+                }
+                for n in first..first + 64 {
+                    let packet = black_box(self.parsed(n));
+                    let start = Instant::now();
+                    held.push_back(Box::<[u8]>::from(packet.data));
+                    samples.copied.push(time(start));
+                    if held.len() > 1_000 {
+                        held.pop_front();
+                    }
+                }
+                let done = match pace {
+                    Pace::Packets(packets) => samples.pushed.len() >= *packets,
+                    Pace::Until(end) => Instant::now() >= *end,
+                };
+                if done {
+                    return samples;
+                }
+                std::thread::sleep(Duration::from_micros(1_200));
+            }
+        };
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..2).map(|_| scope.spawn(thread)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).fold(
+                Samples::default(),
+                |mut all, one| {
+                    all.pushed.extend(one.pushed);
+                    all.copied.extend(one.copied);
+                    all
+                },
+            )
+        })
+    }
+}
+
+/// Packets into the tap, while a drain takes them.
+fn push(packets: usize, source: &Source, overhead: u64, drain: &mut Drain, tap: &Arc<Tap>) {
     let stop = AtomicBool::new(false);
     let mut kept = 0_u64;
     let samples = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..2)
-            .map(|_| {
-                let tap = tap.clone();
-                scope.spawn(move || {
-                    timed(rounds, Duration::from_micros(500), || {
-                        black_box(tap.push(black_box(packet(REGISTER, "101"))));
-                    })
-                })
-            })
-            .collect();
-        let stop = &stop;
         let taker = scope.spawn(|| {
+            let mut sink = |caught: Caught<'_>| kept += u64::from(matches!(caught, Caught::Packet(_)));
             while !stop.load(Ordering::Relaxed) {
-                if drain
-                    .round(Timestamp(1), &mut |caught| kept += u64::from(matches!(caught, Caught::Packet(_))))
-                    == 0
-                {
-                    std::thread::sleep(Duration::from_millis(2));
+                if drain.round(Timestamp(1), &mut sink) == 0 {
+                    std::thread::sleep(Duration::from_millis(5));
                 }
             }
-            drain.finish(Timestamp(1), &mut |caught| kept += u64::from(matches!(caught, Caught::Packet(_))));
+            drain.finish(Timestamp(1), &mut sink);
         });
-        let samples: Vec<u64> = threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
+        let samples = source.push(&Pace::Packets(packets), &|packet| tap.push(packet));
         stop.store(true, Ordering::Relaxed);
         taker.join().unwrap();
         samples
     });
-    quantiles("push", samples, overhead);
+    quantiles("copy_floor", samples.copied, overhead);
+    quantiles("push", samples.pushed, overhead);
     println!("push_dropped {} packets", tap.counters().dropped);
     println!("push_kept {kept} packets");
-}
-
-fn copy_floor(rounds: usize, overhead: u64) {
-    let mut held = std::collections::VecDeque::with_capacity(1_024);
-    let samples = timed(rounds, Duration::ZERO, || {
-        held.push_back(black_box(REGISTER).to_vec().into_boxed_slice());
-        if held.len() > 1_000 {
-            held.pop_front();
-        }
-    });
-    quantiles("copy_floor", samples, overhead);
 }
 
 fn mean(name: &str, rounds: u32, mut work: impl FnMut()) {
@@ -150,7 +212,12 @@ fn mean(name: &str, rounds: u32, mut work: impl FnMut()) {
 
 fn main() {
     let tiny = std::env::args().any(|argument| argument == "--test");
-    let (samples, rounds) = if tiny { (256, 100) } else { (200_000, 500_000) };
+    let (packets, rounds) = if tiny { (256, 100) } else { (200_000, 500_000) };
+    let sizes = if tiny {
+        Sizes { users: 100, events: 320, reloads: 2, frozen: Duration::from_millis(300) }
+    } else {
+        Sizes { users: 10_000, events: 200_000, reloads: 50, frozen: Duration::from_secs(6) }
+    };
     let folder = tempfile::tempdir().unwrap();
     let text = format!(
         "data_dir = {:?}\n[[user]]\nextension = \"101\"\nname = \"Anna\"\nsurname = \"Rossi\"\n[[user]]\nextension = \"102\"\nname = \"Ugo\"\nsurname = \"Neri\"\n",
@@ -160,14 +227,16 @@ fn main() {
     let directory = Arc::new(Directory::new(&config).unwrap());
     let settings = Arc::new(Settings::open(&config).unwrap());
     let attributor = Arc::new(Attributor::new(directory));
-    let tap = Arc::new(Tap::new(65_536, 32 * 1024 * 1024, Clock::System));
+    let tap = Arc::new(Tap::new(65_536, 32 << 20, Clock::System));
     let mut drain = Drain::new(tap.clone(), attributor.clone(), settings);
 
     let overhead = clock_overhead();
-    println!("message {} bytes", REGISTER.len());
     println!("clock_overhead {overhead} ns");
-    copy_floor(samples, overhead);
-    push(samples, overhead, &mut drain, &tap);
+    let source = Source::new();
+    push(packets, &source, overhead, &mut drain, &tap);
+    drop(drain);
+    running::events(&sizes, overhead);
+    running::frozen(&sizes, &source, overhead);
 
     mean("scan", rounds, || {
         black_box(message::scan(black_box(REGISTER)));

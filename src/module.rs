@@ -17,13 +17,11 @@ use crate::clock::{Clock, Timestamp};
 use crate::config::{Config, Role};
 use crate::directory::Directory;
 use crate::error::{Error, Result};
-use crate::event::{
-    Call, Change, EndpointKey, Event, Host, LogLevel, PacketRef, Presence, Registration, UserKey,
-};
+use crate::event::{Call, EndpointKey, Event, Host, LogLevel, PacketRef, Presence, Registration};
 use crate::password;
 use crate::query::{Parts, Query};
 use crate::settings::Settings;
-use crate::state::State;
+use crate::state::{Changes, State};
 use crate::store::{Options, Store};
 
 mod drain;
@@ -232,8 +230,8 @@ impl Core {
             }
             Event::Registration(Registration { key, .. }) | Event::Call(Call { key, .. }) => {
                 self.own(key, now);
-                self.attributor.observe(&event);
-                self.note(self.state.apply(&event, now));
+                let changes = self.state.apply(&event, now);
+                self.tap.happened(event, changes);
             }
             Event::Quality(quality) => {
                 if let Some(user) = self.directory.user_of(&quality.key) {
@@ -276,10 +274,8 @@ impl Core {
         }
     }
 
-    fn note(&self, changes: Vec<(Arc<UserKey>, Timestamp, Change)>) {
-        for (user, time, change) in changes {
-            self.tap.note(user, time, change);
-        }
+    fn note(&self, changes: Changes) {
+        self.tap.note(changes);
     }
 }
 

@@ -1,5 +1,6 @@
-//! Breaks when the ring and a plain `Vec` disagree after any appends, seals, kills, restarts and retentions.
+//! Breaks when the ring and a plain `Vec` disagree after any appends, seals, kills, restarts, retentions, merges, purges and fair shares.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use proptest::prelude::*;
 use usermon::clock::{Clock, Timestamp};
 use usermon::event::{Change, Direction, DumpDetail, Sticker, Transport, UserKey};
 use usermon::store::record::{Attribution, Gap, GapCause, Packet, Payload, Record};
-use usermon::store::{Kinds, Options, Query, Store};
+use usermon::store::{Holder, Kinds, Options, Purge, Query, Store};
 
 const START: i64 = 1_700_000_000_000_000;
 const MINUTE: i64 = 60_000_000;
@@ -23,6 +24,12 @@ enum Step {
     Kill,
     Close,
     Pass(i64),
+    /// So many seals, an append before each, and the seal thread after: they are merged.
+    Merge(usize),
+    /// A user's records go, or a company's, or packets above headers (all are of full detail then).
+    Purge(usize, usize),
+    /// Company `a` may have a part of what it has: its users lose their oldest, and gaps tell of it.
+    Share(u64),
     Read(usize, usize, i64, i64),
 }
 
@@ -36,6 +43,9 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Kill),
         1 => Just(Step::Close),
         2 => (1i64..50).prop_map(Step::Pass),
+        1 => (2u64..5).prop_map(Step::Share),
+        2 => (4usize..20).prop_map(Step::Merge),
+        2 => (1usize..5, 0usize..3).prop_map(|(user, what)| Step::Purge(user, what)),
         4 => (0usize..5, 1usize..30, 0i64..200, 0i64..200).prop_map(|(u, n, a, b)| Step::Read(u, n, a, b)),
     ]
 }
@@ -121,6 +131,33 @@ fn check(store: &Store, twin: &Twin, now: i64) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// What a user of company `a` lost is told by gaps, and nothing but packets went; the twin then forgets it too.
+fn take_shares(store: &Store, twin: &mut Twin, now: i64) -> Result<(), TestCaseError> {
+    let share = |r: &Record| match r.payload {
+        Payload::Gap(gap) if gap.cause == GapCause::Share => gap.packets,
+        _ => 0,
+    };
+    let told = |records: &[Record]| records.iter().map(share).sum::<u64>();
+    let limit = Timestamp(now - 60 * MINUTE);
+    for key in [user(1), user(3)] {
+        let query = Query::newest(&key, usize::MAX);
+        let mut got = store.read(&query).unwrap();
+        got.retain(|r| *r.user == *key);
+        let mut before: Vec<Record> = twin.records.iter().filter(|r| *r.user == *key).cloned().collect();
+        let gone: Vec<&Record> = before.iter().filter(|r| r.time >= limit && !got.contains(r)).collect();
+        let packets = gone.iter().filter(|r| matches!(r.payload, Payload::Packet(_))).count() as u64;
+        prop_assert!(gone.iter().all(|r| matches!(r.payload, Payload::Packet(_)) || share(r) > 0));
+        prop_assert!(packets <= told(&got), "{packets} went, {} are told of", told(&got));
+        prop_assert!(got.iter().all(|r| before.contains(r) || share(r) > 0), "something is new");
+        before.retain(|r| got.contains(r) || r.time < limit);
+        got.retain(|r| !before.contains(r));
+        twin.records.retain(|r| *r.user != *key);
+        twin.records.extend(before.into_iter().chain(got));
+    }
+    twin.flushed = twin.records.len();
+    Ok(())
+}
+
 fn run(steps: Vec<Step>) -> Result<(), TestCaseError> {
     let dir = tempfile::tempdir().unwrap();
     let ring = dir.path().join("ring");
@@ -167,6 +204,59 @@ fn run(steps: Vec<Step>) -> Result<(), TestCaseError> {
                 twin.flushed = twin.records.len();
                 clock = Clock::fixed(Timestamp(now));
                 store = Store::open(&ring, options.clone(), clock.clone()).unwrap();
+            }
+            Step::Merge(count) => {
+                for n in 0..count {
+                    let mut records = vec![record(n % 5, now, n), record(1, now - MINUTE, n * 31)];
+                    store.append(&mut records).unwrap();
+                    last_seq = records[1].seq;
+                    twin.records.extend(records);
+                    store.seal().unwrap();
+                }
+                store.maintain(&retention).unwrap();
+                twin.flushed = twin.records.len();
+            }
+            Step::Purge(n, what) => {
+                let key = user(n);
+                let (whose, above) = match what {
+                    0 => (Some(Arc::clone(&key.user)), None),
+                    1 => (None, None),
+                    _ => (None, Some(DumpDetail::Summary)),
+                };
+                let purge = Purge {
+                    company: Arc::clone(&key.company),
+                    user: whose.clone(),
+                    above,
+                    leaves_gap: false,
+                };
+                store.purge(purge).unwrap();
+                for _ in 0..4 {
+                    store.maintain(&retention).unwrap();
+                }
+                prop_assert!(store.purges().iter().all(|order| order.ended.is_some()));
+                twin.records.retain(|r| {
+                    let its =
+                        r.user.company == key.company && whose.as_ref().is_none_or(|u| *u == r.user.user);
+                    let everybodys = r.user.is_nobody() && matches!(r.payload, Payload::Gap(_));
+                    let goes = above.is_none() || matches!(r.payload, Payload::Packet(_));
+                    !(its && goes) || everybodys
+                });
+                twin.flushed = twin.records.len();
+            }
+            Step::Share(part) => {
+                now += 2 * MINUTE;
+                clock.set(Timestamp(now));
+                store.maintain(&retention).unwrap();
+                store.seal().unwrap();
+                let its = |holder: &&Holder| *holder.user.company == *"a";
+                let held: u64 = store.holders().iter().filter(its).map(|holder| holder.bytes).sum();
+                store.limit(HashMap::from([("a".into(), held / part)]));
+                for _ in 0..3 {
+                    store.maintain(&retention).unwrap();
+                }
+                store.limit(HashMap::new());
+                twin.flushed = twin.records.len();
+                take_shares(&store, &mut twin, now)?;
             }
             Step::Pass(minutes) => {
                 now += minutes * MINUTE;

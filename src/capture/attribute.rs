@@ -1,9 +1,9 @@
 //! Packet -> user. The evidence, best first: the endpoint that the PBX named; the Call-ID, if the PBX or a proven
 //! packet told whose it is; the contact registered at the far address; and last what From or To says, which is only
-//! a claim. [`Attributor::observe`] runs on the PBX's threads and is short; [`Attributor::attribute`] runs on the
-//! drain thread. Only proven facts are learnt, so a flood of invented packets teaches nothing.
+//! a claim. Both [`Attributor::observe`] and [`Attributor::attribute`] run on the drain thread. Only proven facts are learnt, so a flood of invented packets teaches nothing.
 
 use std::borrow::Cow;
+use std::collections::hash_map::RandomState;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 
 use super::Owned;
 use super::message::Scan;
-use super::proof::{CallIds, Forgotten, Leg, Registrations};
+use super::proof::{CallId, CallIds, Forgotten, Leg, Registrations};
 use crate::directory::Directory;
 use crate::event::{EndpointKey, Event, RegistrationStep, UserKey};
 
@@ -61,6 +61,43 @@ pub struct Attributor {
     /// Tables to be dropped on the drain thread.
     forgotten: Mutex<Vec<Forgotten>>,
     facts: AtomicU64,
+    /// For Call-IDs.
+    keyed: RandomState,
+}
+
+/// The endpoints of a Call-ID, and who knew them.
+struct Known {
+    legs: Legs,
+    /// In the table of what the PBX told, else in that of what packets taught; `None`: neither need be touched.
+    fading: Option<Table>,
+}
+
+#[derive(Clone, Copy)]
+enum Table {
+    Calls,
+    Learnt,
+}
+
+/// Mostly one, and then no list is made.
+enum Legs {
+    One(Leg),
+    Many(Vec<Leg>),
+}
+
+impl Legs {
+    fn of(legs: &[Leg]) -> Self {
+        match legs {
+            [only] => Self::One(only.clone()),
+            many => Self::Many(many.to_vec()),
+        }
+    }
+
+    fn as_slice(&self) -> &[Leg] {
+        match self {
+            Self::One(leg) => std::slice::from_ref(leg),
+            Self::Many(legs) => legs,
+        }
+    }
 }
 
 /// The user that From or To names.
@@ -80,18 +117,20 @@ impl Attributor {
             learnt: Mutex::new(CallIds::new(CALL_IDS)),
             forgotten: Mutex::default(),
             facts: AtomicU64::new(0),
+            keyed: RandomState::new(),
         }
     }
 
-    /// Learns from what the PBX tells; its endpoint key must be resolved. Any thread of the PBX. Cost: a few hash
-    /// look-ups under one short lock at a time.
+    /// Learns from what the PBX tells; its endpoint key must be resolved. Drain thread. Cost: some hash
+    /// look-ups.
     pub fn observe(&self, event: &Event) {
         match event {
             Event::Registration(told) if !told.key.endpoint.is_empty() => {
                 let key = Arc::new(told.key.clone());
                 match told.step {
                     RegistrationStep::Registered => {
-                        self.registrations.lock().bind(&key, &told.contact, told.far, &told.call_id);
+                        let id = CallId::new(told.call_id.as_bytes(), &self.keyed);
+                        self.registrations.lock().bind(&key, &told.contact, told.far, &id);
                     }
                     RegistrationStep::Unregistered | RegistrationStep::Expired => {
                         // answers of this REGISTER may still be on their way
@@ -117,7 +156,8 @@ impl Attributor {
     }
 
     fn tell(&self, call_id: &[u8], key: &Arc<EndpointKey>, linked: &Arc<str>) {
-        let (_, forgotten) = self.calls.lock().learn(call_id, key, linked);
+        let id = CallId::new(call_id, &self.keyed);
+        let (_, forgotten) = self.calls.lock().learn(&id, key, linked);
         self.forget(forgotten);
     }
 
@@ -140,23 +180,34 @@ impl Attributor {
 
     /// Whose packet it is; a proven one teaches its Call-ID. Drain thread. Cost: 0.2 to 1 us.
     pub fn attribute(&self, packet: &Owned, scan: &Scan<'_>) -> Attributed {
+        let id = CallId::new(scan.call_id, &self.keyed);
+        let known = self.known(&id);
+        let legs = known.legs.as_slice();
         if !packet.endpoint().is_empty() {
             let key = EndpointKey::new(packet.company(), packet.endpoint());
             let key = Arc::new(self.directory.resolve(&key));
-            let legs = self.legs(scan.call_id);
             let linked = legs.iter().find(|leg| leg.key == key).or(legs.first());
-            return self.proven(&key, linked.map(|leg| leg.linked.clone()).unwrap_or_default(), scan, true);
+            let linked = linked.map(|leg| leg.linked.clone()).unwrap_or_default();
+            self.learn(&id, &key, &linked);
+            return self.proven(&key, linked);
         }
         let party = self.party(packet, scan);
-        let legs = self.legs(scan.call_id);
+        if let [only] = legs
+            && party.as_ref().is_some_and(|party| self.names(party, &only.key))
+        {
+            self.touch(&id, known.fading);
+            return self.proven(&only.key, only.linked.clone());
+        }
         let near = self.registrations.lock().at(&packet.far, SHARERS);
         if !legs.is_empty()
-            && let Some(leg) = self.pick(&legs, &near, party.as_ref())
+            && let Some(leg) = self.pick(legs, &near, party.as_ref())
         {
-            return self.proven(&leg.key, leg.linked.clone(), scan, false);
+            self.touch(&id, known.fading);
+            return self.proven(&leg.key, leg.linked);
         }
         if let Some(key) = self.by_address(&packet.far, &near, party.as_ref()) {
-            return self.proven(&key, Arc::default(), scan, true);
+            self.learn(&id, &key, &Arc::default());
+            return self.proven(&key, Arc::default());
         }
         let linked = legs.first().map(|leg| leg.linked.clone()).unwrap_or_default();
         let claimed = party.as_ref().and_then(|party| self.claimed(party));
@@ -167,38 +218,47 @@ impl Attributor {
         Attributed { user, endpoint, linked, certainty, settled: scan.call_id.is_empty() }
     }
 
-    fn proven(&self, key: &Arc<EndpointKey>, linked: Arc<str>, scan: &Scan<'_>, learn: bool) -> Attributed {
-        if learn {
-            let (news, forgotten) = self.learnt.lock().learn(scan.call_id, key, &linked);
-            self.forget(forgotten);
-            if news {
-                self.facts.fetch_add(1, Ordering::Release);
-            }
-        } else {
-            let forgotten = self.calls.lock().touch(scan.call_id);
-            self.forget(forgotten);
-            let forgotten = self.learnt.lock().touch(scan.call_id);
-            self.forget(forgotten);
-        }
+    fn proven(&self, key: &Arc<EndpointKey>, linked: Arc<str>) -> Attributed {
         let user = if key.endpoint.is_empty() { None } else { self.directory.user_of(key) };
         let certainty = if user.is_some() { Certainty::Proven } else { Certainty::Unknown };
         Attributed { user, endpoint: key.endpoint.clone(), linked, certainty, settled: true }
     }
 
-    /// Whose Call-ID it is: the PBX's word first, then what packets taught.
-    fn legs(&self, call_id: &[u8]) -> Vec<Leg> {
-        if call_id.is_empty() {
-            return Vec::new();
+    /// Learns the Call-ID of a proven packet.
+    fn learn(&self, id: &CallId<'_>, key: &Arc<EndpointKey>, linked: &Arc<str>) {
+        let (news, forgotten) = self.learnt.lock().learn(id, key, linked);
+        self.forget(forgotten);
+        if news {
+            self.facts.fetch_add(1, Ordering::Release);
         }
-        let told = self.calls.lock().legs(call_id).to_vec();
-        if !told.is_empty() {
+    }
+
+    /// Keeps a Call-ID of a proven packet from being forgotten.
+    fn touch(&self, id: &CallId<'_>, fading: Option<Table>) {
+        let forgotten = match fading {
+            Some(Table::Calls) => self.calls.lock().touch(id),
+            Some(Table::Learnt) => self.learnt.lock().touch(id),
+            None => None,
+        };
+        self.forget(forgotten);
+    }
+
+    /// Whose Call-ID it is: the PBX's word first, then what packets taught.
+    fn known(&self, id: &CallId<'_>) -> Known {
+        let found = |(legs, old): (&[Leg], bool), table| {
+            (!legs.is_empty()).then(|| Known { legs: Legs::of(legs), fading: old.then_some(table) })
+        };
+        if id.text.is_empty() {
+            return Known { legs: Legs::Many(Vec::new()), fading: None };
+        }
+        if let Some(told) = found(self.calls.lock().legs(id), Table::Calls) {
             return told;
         }
-        let registered = self.registrations.lock().by_call_id(call_id).cloned();
-        if let Some(key) = registered {
-            return vec![Leg { key, linked: Arc::default() }];
+        if let Some(key) = self.registrations.lock().by_call_id(id).cloned() {
+            return Known { legs: Legs::One(Leg { key, linked: Arc::default() }), fading: None };
         }
-        self.learnt.lock().legs(call_id).to_vec()
+        found(self.learnt.lock().legs(id), Table::Learnt)
+            .unwrap_or(Known { legs: Legs::Many(Vec::new()), fading: None })
     }
 
     /// Which of the endpoints that share a Call-ID. A proxy's two legs share one: there the address and the party

@@ -141,8 +141,8 @@ impl Drain {
         self.gate.press(memory, users);
     }
 
-    /// Takes up to 2,048 items from the tap and hands on what is ready; says how many packets, changes and reports
-    /// it took. `now` decides only how long packets wait. Zero: time for a pause (10 ms, say).
+    /// Takes up to 2,048 items from the tap and hands on what is ready; says how many packets, events and reports it
+    /// took. `now` decides only how long packets wait. Zero: time for a pause (10 ms, say).
     pub fn round(&mut self, now: Timestamp, sink: &mut dyn FnMut(Caught<'_>)) -> usize {
         self.attributor.tend();
         self.gate.begin(now, &self.tap, &mut |user, why, dropped| {
@@ -157,7 +157,14 @@ impl Drain {
             taken += 1;
             match item {
                 Item::Packet(packet) => self.packet(packet, now, sink),
-                Item::News(News::Change(user, time, change)) => sink(Caught::Change { user, time, change }),
+                Item::News(News::Happened(event, changes)) => {
+                    if let Some(event) = event {
+                        self.attributor.observe(&event);
+                    }
+                    for (user, time, change) in changes {
+                        sink(Caught::Change { user, time, change });
+                    }
+                }
                 Item::News(News::Quality(user, quality)) => sink(Caught::Quality { user, quality }),
             }
         }

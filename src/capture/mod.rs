@@ -1,6 +1,6 @@
 //! The hot path: [`Tap`] takes packets from the PBX's threads and holds them for the drain thread, which scans,
-//! attributes and redacts them ([`message`], [`attribute`], [`redact`], [`drain`]). State changes and quality pass
-//! through it too, so that they keep their order among the packets. What runs on a PBX thread here must
+//! attributes and redacts them ([`message`], [`attribute`], [`redact`], [`drain`]). Events, the changes they made and
+//! quality pass through it too, so that they keep their order among the packets. What runs on a PBX thread here must
 //! never block, log, do I/O or wake another thread: it copies, or drops and counts. The tap is polled.
 
 use std::net::SocketAddr;

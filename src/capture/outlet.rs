@@ -7,9 +7,8 @@ use std::sync::atomic::Ordering;
 
 use super::Owned;
 use super::chunk::Chunk;
-use super::tap::{Tap, WARM};
-use crate::clock::Timestamp;
-use crate::event::{Change, Quality, UserKey};
+use super::tap::{Tap, Told, WARM};
+use crate::event::{Event, Quality, UserKey};
 
 /// How often a lane's lock is tried before the drain comes again later.
 const TRIES: u32 = 100;
@@ -24,7 +23,7 @@ pub(crate) enum Item {
 /// What is no packet.
 #[derive(Debug)]
 pub(crate) enum News {
-    Change(Arc<UserKey>, Timestamp, Change),
+    Happened(Option<Event>, Vec<Told>),
     Quality(Arc<UserKey>, Quality),
 }
 

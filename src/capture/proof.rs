@@ -2,7 +2,9 @@
 //! address. Pure tables: no lock, no clock. The attributor holds them. Every table is bounded, and none can be
 //! emptied by one who only chooses Call-IDs: an endpoint that brings many crowds out its own, not another's.
 
+use std::collections::hash_map::RandomState;
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -32,6 +34,51 @@ pub(super) struct Leg {
     pub(super) linked: Arc<str>,
 }
 
+/// A Call-ID with its hash: reckoned once, looked up in many tables. Who sends packets chooses the text, so the hash is
+/// a keyed one.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct CallId<'a> {
+    pub(super) text: &'a [u8],
+    hash: u64,
+}
+
+impl<'a> CallId<'a> {
+    pub(super) fn new(text: &'a [u8], keyed: &RandomState) -> Self {
+        Self { text, hash: keyed.hash_one(text) }
+    }
+
+    fn fits(&self) -> bool {
+        !self.text.is_empty() && self.text.len() <= CALL_ID_LIMIT
+    }
+}
+
+/// What is known of Call-IDs, with the texts that the hashes are of. Of two with the same hash, which nobody can bring
+/// about, the later one stays.
+type ByCallId<T> = HashMap<u64, (Arc<[u8]>, T), BuildHasherDefault<AsIs>>;
+
+/// What is known of `id`.
+fn known<'a, T>(table: &'a ByCallId<T>, id: &CallId<'_>) -> Option<&'a T> {
+    table.get(&id.hash).filter(|(text, _)| **text == *id.text).map(|(_, known)| known)
+}
+
+/// What is hashed is a hash already.
+#[derive(Debug, Default)]
+struct AsIs(u64);
+
+impl Hasher for AsIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
+        }
+    }
+    fn write_u64(&mut self, value: u64) {
+        self.0 = value;
+    }
+}
+
 /// Call-IDs with their endpoints, in two generations: when the young one is full the old one is forgotten.
 #[derive(Debug)]
 pub(super) struct CallIds {
@@ -42,9 +89,9 @@ pub(super) struct CallIds {
 
 #[derive(Debug, Default)]
 struct Generation {
-    legs: HashMap<Arc<[u8]>, Vec<Leg>>,
+    legs: ByCallId<Vec<Leg>>,
     /// Call-IDs of each endpoint, oldest first.
-    turns: HashMap<Arc<EndpointKey>, VecDeque<Arc<[u8]>>>,
+    turns: HashMap<Arc<EndpointKey>, VecDeque<u64>>,
 }
 
 /// Tables that are no longer needed. To be dropped where no lock is held: it takes milliseconds when they are full.
@@ -58,31 +105,36 @@ impl CallIds {
         Self { young: Generation::default(), old: Generation::default(), capacity }
     }
 
-    /// The endpoints of a Call-ID; empty: not known.
-    pub(super) fn legs(&self, call_id: &[u8]) -> &[Leg] {
-        let known = self.young.legs.get(call_id).or_else(|| self.old.legs.get(call_id));
-        known.map_or(&[], Vec::as_slice)
+    /// The endpoints of a Call-ID; empty: not known. And whether it would soon be forgotten.
+    pub(super) fn legs(&self, id: &CallId<'_>) -> (&[Leg], bool) {
+        match known(&self.young.legs, id) {
+            Some(legs) => (legs, false),
+            None => (known(&self.old.legs, id).map_or(&[], Vec::as_slice), true),
+        }
     }
 
     /// Adds an endpoint to a Call-ID, or updates its linked id. Says whether something new was learnt. Cost: a few
     /// hash look-ups.
     pub(super) fn learn(
         &mut self,
-        call_id: &[u8],
+        id: &CallId<'_>,
         key: &Arc<EndpointKey>,
         linked: &Arc<str>,
     ) -> (bool, Option<Forgotten>) {
-        if call_id.is_empty() || call_id.len() > CALL_ID_LIMIT {
+        if !id.fits() {
             return (false, None);
         }
-        if let Some(legs) = self.young.legs.get_mut(call_id) {
+        if known(&self.young.legs, id).is_some()
+            && let Some((_, legs)) = self.young.legs.get_mut(&id.hash)
+        {
             return (add(legs, key, linked), None);
         }
         // what is still in use moves on to the young generation
-        let mut legs = self.old.legs.remove(call_id).unwrap_or_default();
+        let before = known(&self.old.legs, id).is_some().then(|| self.old.legs.remove(&id.hash)).flatten();
+        let (text, mut legs) = before.unwrap_or_else(|| (id.text.into(), Vec::new()));
         let news = add(&mut legs, key, linked);
         let owner = legs.first().map_or_else(|| key.clone(), |leg| leg.key.clone());
-        self.young.insert(call_id.into(), owner, legs);
+        self.young.insert(id.hash, text, owner, legs);
         let full = self.young.legs.len() >= self.capacity;
         let forgotten = full.then(|| {
             let young = std::mem::take(&mut self.young);
@@ -92,12 +144,12 @@ impl CallIds {
     }
 
     /// Keeps a Call-ID that is in use from being forgotten.
-    pub(super) fn touch(&mut self, call_id: &[u8]) -> Option<Forgotten> {
-        if self.young.legs.contains_key(call_id) {
+    pub(super) fn touch(&mut self, id: &CallId<'_>) -> Option<Forgotten> {
+        if known(&self.young.legs, id).is_some() {
             return None;
         }
-        let leg = self.old.legs.get(call_id)?.first()?.clone();
-        self.learn(call_id, &leg.key, &leg.linked).1
+        let leg = known(&self.old.legs, id)?.first()?.clone();
+        self.learn(id, &leg.key, &leg.linked).1
     }
 }
 
@@ -118,15 +170,15 @@ fn add(legs: &mut Vec<Leg>, key: &Arc<EndpointKey>, linked: &Arc<str>) -> bool {
 }
 
 impl Generation {
-    fn insert(&mut self, call_id: Arc<[u8]>, owner: Arc<EndpointKey>, legs: Vec<Leg>) {
+    fn insert(&mut self, hash: u64, text: Arc<[u8]>, owner: Arc<EndpointKey>, legs: Vec<Leg>) {
         let turn = self.turns.entry(owner).or_default();
         if turn.len() >= CALLS_PER_ENDPOINT
             && let Some(oldest) = turn.pop_front()
         {
             self.legs.remove(&oldest);
         }
-        turn.push_back(call_id.clone());
-        self.legs.insert(call_id, legs);
+        turn.push_back(hash);
+        self.legs.insert(hash, (text, legs));
     }
 }
 
@@ -135,8 +187,9 @@ impl Generation {
 #[derive(Debug, Default)]
 pub(super) struct Registrations {
     contacts: HashMap<Arc<EndpointKey>, Vec<Contact>>,
-    addresses: HashMap<SocketAddr, HashSet<Arc<EndpointKey>>>,
-    call_ids: HashMap<Arc<[u8]>, Arc<EndpointKey>>,
+    /// Only the PBX's word adds one, so that a quick hash does.
+    addresses: foldhash::HashMap<SocketAddr, HashSet<Arc<EndpointKey>>>,
+    call_ids: ByCallId<Arc<EndpointKey>>,
     len: usize,
 }
 
@@ -145,6 +198,7 @@ struct Contact {
     contact: Arc<str>,
     far: Option<SocketAddr>,
     call_id: Arc<[u8]>,
+    call_id_hash: u64,
 }
 
 impl Registrations {
@@ -154,13 +208,13 @@ impl Registrations {
         key: &Arc<EndpointKey>,
         contact: &Arc<str>,
         far: Option<SocketAddr>,
-        call_id: &str,
+        call_id: &CallId<'_>,
     ) {
         let known = self.unbind(key, contact);
-        let call_id: Arc<[u8]> = match (call_id.is_empty() || call_id.len() > CALL_ID_LIMIT, &known) {
-            (true, Some(before)) => before.call_id.clone(),
-            (true, None) => Arc::default(),
-            (false, _) => call_id.as_bytes().into(),
+        let (call_id, call_id_hash): (Arc<[u8]>, u64) = match (call_id.fits(), &known) {
+            (false, Some(before)) => (before.call_id.clone(), before.call_id_hash),
+            (false, None) => (Arc::default(), 0),
+            (true, _) => (call_id.text.into(), call_id.hash),
         };
         let far = far.or(known.as_ref().and_then(|before| before.far));
         if self.contacts.get(key).is_some_and(|list| list.len() >= CONTACTS_PER_ENDPOINT) {
@@ -176,10 +230,10 @@ impl Registrations {
             self.addresses.entry(far).or_default().insert(key.clone());
         }
         if !call_id.is_empty() {
-            self.call_ids.insert(call_id.clone(), key.clone());
+            self.call_ids.insert(call_id_hash, (call_id.clone(), key.clone()));
         }
-        let contact = Contact { contact: contact.clone(), far, call_id };
-        self.contacts.entry(key.clone()).or_default().push(contact);
+        let contact = Contact { contact: contact.clone(), far, call_id, call_id_hash };
+        self.contacts.entry(key.clone()).or_insert_with(|| Vec::with_capacity(1)).push(contact);
         self.len += 1;
     }
 
@@ -207,8 +261,9 @@ impl Registrations {
                 self.addresses.remove(&far);
             }
         }
-        if !same_call_id && self.call_ids.get(&gone.call_id).is_some_and(|owner| owner == key) {
-            self.call_ids.remove(&gone.call_id);
+        let own = |(text, owner): &(Arc<[u8]>, Arc<EndpointKey>)| *text == gone.call_id && owner == key;
+        if !same_call_id && self.call_ids.get(&gone.call_id_hash).is_some_and(own) {
+            self.call_ids.remove(&gone.call_id_hash);
         }
         Some(gone)
     }
@@ -224,7 +279,7 @@ impl Registrations {
     }
 
     /// The endpoint that registers with a Call-ID.
-    pub(super) fn by_call_id(&self, call_id: &[u8]) -> Option<&Arc<EndpointKey>> {
-        self.call_ids.get(call_id)
+    pub(super) fn by_call_id(&self, id: &CallId<'_>) -> Option<&Arc<EndpointKey>> {
+        known(&self.call_ids, id)
     }
 }

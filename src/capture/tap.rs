@@ -1,4 +1,4 @@
-//! The tap: where the PBX's threads leave packets, changes and quality for the drain thread. Packets are copied into
+//! The tap: where the PBX's threads leave packets, events and quality for the drain thread. Packets are copied into
 //! chunks of memory; each thread has a lane of its own, so that threads do not wait for each other nor for the drain
 //! ([`outlet`](super::outlet)). A lane's lock is only ever tried: who finds it taken uses the next one.
 //!
@@ -16,10 +16,13 @@ use super::chunk::{CHUNK, Chunk, HEAD};
 use super::loud::{Drops, Slots};
 use super::outlet::{Item, News, Note, Outlet};
 use crate::clock::{Clock, Timestamp};
-use crate::event::{Change, PacketRef, Quality, UserKey};
+use crate::event::{Change, Event, PacketRef, Quality, UserKey};
 
-/// Changes and reports that wait at most. They have their own places: a flood of packets does not keep them out.
+/// Events and reports that wait at most. They have their own places: a flood of packets does not keep them out.
 const NOTES: usize = 65_536;
+
+/// A change: whose, when, what.
+pub type Told = (Arc<UserKey>, Timestamp, Change);
 
 /// More threads than this share lanes.
 const LANES: usize = 16;
@@ -209,23 +212,32 @@ impl Tap {
         self.loud.refuses(&packet.far, packet.time).then_some(Refusal::Loud)
     }
 
-    /// Queues a change of a user, behind the packets that came before it. False: dropped and counted.
-    pub fn note(&self, user: Arc<UserKey>, time: Timestamp, change: Change) -> bool {
-        self.queue(time, News::Change(user, time, change))
+    /// Queues what happened and the changes it made, behind the packets that came before it: the event is what packets
+    /// are attributed by. False: there is no room; the changes were dropped and counted. Cost: one allocation.
+    pub fn happened(&self, event: Event, changes: Vec<Told>) -> bool {
+        self.queue(News::Happened(Some(event), changes))
+    }
+
+    /// As [`Self::happened`], for changes that no event made.
+    pub fn note(&self, changes: Vec<Told>) -> bool {
+        changes.is_empty() || self.queue(News::Happened(None, changes))
     }
 
     /// Queues a quality report of a user's leg. False: dropped and counted.
     pub fn quality(&self, user: Arc<UserKey>, quality: Quality) -> bool {
-        self.queue(quality.time, News::Quality(user, quality))
+        self.queue(News::Quality(user, quality))
     }
 
-    fn queue(&self, time: Timestamp, news: News) -> bool {
+    fn queue(&self, news: News) -> bool {
         let place = self.pushed.0.load(Ordering::Acquire);
-        let queued = self.notes.push(Note { place, news: Box::new(news) }).is_ok();
-        if !queued {
-            self.drops.0.count(time);
+        let Err(Note { news, .. }) = self.notes.push(Note { place, news: Box::new(news) }) else {
+            return true;
+        };
+        match &*news {
+            News::Happened(_, changes) => changes.iter().for_each(|(_, time, _)| self.drops.0.count(*time)),
+            News::Quality(_, quality) => self.drops.0.count(quality.time),
         }
-        queued
+        false
     }
 
     /// The oldest item; `None` if there is none, or if a thread is just leaving one. Only the drain thread.

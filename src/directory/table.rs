@@ -4,6 +4,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use foldhash::HashMap as Quick;
+
 use super::claim::Claims;
 use super::file::Files;
 use super::merge::{Merged, Rank, Told, merge};
@@ -19,7 +21,7 @@ pub(super) struct Place {
     pub(super) company: Arc<Company>,
     /// Stays without users too.
     declared: bool,
-    users: HashMap<Arc<str>, Member>,
+    users: Quick<Arc<str>, Member>,
     endpoints: Claims,
     extensions: Claims,
     /// Until the next change of one of its users.
@@ -39,10 +41,12 @@ pub(super) struct Tables {
     pub(super) host: Host,
     /// Which of the host's users are shown under a user, by the key shown.
     guests: HashMap<Arc<UserKey>, Vec<Arc<UserKey>>>,
-    pub(super) places: HashMap<Arc<str>, Place>,
+    /// Asked per packet, as `domains`, `companies_of` and what a place holds. The names are those of the files and the
+    /// host, not of whoever sends packets, so that a quick hash does.
+    pub(super) places: Quick<Arc<str>, Place>,
     /// Companies that have an endpoint of this name.
-    companies_of: HashMap<Arc<str>, Vec<Arc<str>>>,
-    domains: HashMap<Arc<str>, Arc<str>>,
+    companies_of: Quick<Arc<str>, Vec<Arc<str>>>,
+    domains: Quick<Arc<str>, Arc<str>>,
     /// Until the next change of any user.
     pub(super) sorted: Option<Arc<[Arc<User>]>>,
     /// Grows with each event that the host's part took.
@@ -262,7 +266,7 @@ impl Place {
         Self {
             company,
             declared,
-            users: HashMap::new(),
+            users: Quick::default(),
             endpoints: Claims::default(),
             extensions: Claims::default(),
             sorted: None,

@@ -19,11 +19,22 @@ impl Tables {
         self.newest.saturating_add(1)
     }
 
+    /// Takes note of a word that an endpoint is whose it is; `false`: it is not so, and nothing has changed.
+    pub(super) fn confirm(&mut self, endpoint: &EndpointKey, user: &UserKey, word: u64) -> bool {
+        let Some(slot) = self.endpoints.find(endpoint) else { return false };
+        let Some(row) = self.endpoints.get_mut(slot) else { return false };
+        let same = row.owner.is_some_and(|owner| self.users.is(owner, user));
+        if same {
+            row.name(word);
+        }
+        same
+    }
+
     /// Replaces the whole map from endpoint to user, but for endpoints of which there is a newer word; the last entry
     /// of an endpoint counts.
-    pub(super) fn assign(
+    pub(super) fn assign<'a>(
         &mut self,
-        owners: &[(Arc<EndpointKey>, Arc<UserKey>)],
+        owners: impl IntoIterator<Item = &'a (Arc<EndpointKey>, Arc<UserKey>)>,
         (word, now): (u64, Timestamp),
         out: &mut Changes,
     ) {

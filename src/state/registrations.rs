@@ -187,6 +187,10 @@ impl Registrations {
         };
         self.queue(&mut bound, slot);
         let told = registered(&bound.contact);
+        if contacts.bound.is_empty() {
+            // nearly every endpoint has one
+            contacts.bound.reserve_exact(1);
+        }
         contacts.bound.push(bound);
         Bind::New { told, out }
     }

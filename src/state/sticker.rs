@@ -84,6 +84,11 @@ impl Users {
         self.numbers.get(key).copied()
     }
 
+    /// Whether the user of this number is that one.
+    pub(super) fn is(&self, at: usize, key: &UserKey) -> bool {
+        self.rows.get(at).is_some_and(|row| *row.key == *key)
+    }
+
     pub(super) fn find_or_add(&mut self, key: &Arc<UserKey>) -> usize {
         if let Some(at) = self.find(key) {
             return at;
@@ -143,6 +148,10 @@ impl Users {
     pub(super) fn note(&mut self, at: usize, time: Timestamp, change: Change, out: &mut Changes) {
         let Some(row) = self.rows.get_mut(at) else { return };
         row.history.truncate(HISTORY - 1);
+        if row.history.is_empty() {
+            // most users have registered once and stay
+            row.history.reserve_exact(1);
+        }
         row.history.push_front((time, change.clone()));
         out.push((Arc::clone(&row.key), time, change));
     }
@@ -225,7 +234,8 @@ impl Users {
 
     /// [`Self::release`] for all users.
     pub(super) fn sweep(&mut self) {
-        let all: Vec<usize> = self.rows.iter().map(|(at, _)| at).collect();
+        let idle = |row: &Row| row.endpoints.is_empty() && row.active.is_empty();
+        let all: Vec<usize> = self.rows.iter().filter(|(_, row)| idle(row)).map(|(at, _)| at).collect();
         for at in all {
             self.release(at);
         }

@@ -17,16 +17,16 @@ pub enum GapCause {
     Limit = 4,
     /// A fault of ours.
     Fault = 5,
-    /// Overload: counted, not kept.
-    Overload = 6,
-    /// Nothing proved them to be the user's, and of such packets there were more than are kept.
-    Unproven = 7,
-    /// None is missing: overload, kept with less than the company's dump detail.
-    Lowered = 8,
     /// The user had more than the fair share of a full disk.
-    Share = 9,
+    Share = 6,
     /// A super-admin had them removed.
-    Removed = 10,
+    Removed = 7,
+    /// Overload: counted, not kept.
+    Overload = 8,
+    /// Nothing proved them to be the user's, and of such packets there were more than are kept.
+    Unproven = 9,
+    /// None is missing: overload, kept with less than the company's dump detail.
+    Lowered = 10,
     /// A later version's cause.
     Other = 255,
 }
@@ -52,11 +52,11 @@ impl GapCause {
             3 => Self::Disk,
             4 => Self::Limit,
             5 => Self::Fault,
-            6 => Self::Overload,
-            7 => Self::Unproven,
-            8 => Self::Lowered,
-            9 => Self::Share,
-            10 => Self::Removed,
+            6 => Self::Share,
+            7 => Self::Removed,
+            8 => Self::Overload,
+            9 => Self::Unproven,
+            10 => Self::Lowered,
             _ => Self::Other,
         }
     }

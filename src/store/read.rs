@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::age::{Age, Stretch};
+use super::ahead::{Ahead, Next};
 use super::folder::Name;
 use super::record::{Gap, GapCause, Names, Payload, Record, Row};
 use super::run::Unpacker;
@@ -56,10 +57,17 @@ impl Gather<'_> {
 
     /// Keeps the newest `limit`; gives the time before which nothing is wanted any more.
     fn trim(&mut self) -> Option<Timestamp> {
+        if self.records.len() < self.query.limit {
+            return None;
+        }
+        self.sort();
+        self.records.last().filter(|_| self.records.len() >= self.query.limit).map(|record| record.time)
+    }
+
+    fn sort(&mut self) {
         self.records.sort_unstable_by_key(|record| std::cmp::Reverse((record.time, record.seq)));
         self.records.dedup_by_key(|record| (record.time, record.seq));
         self.records.truncate(self.query.limit);
-        self.records.last().filter(|_| self.records.len() >= self.query.limit).map(|record| record.time)
     }
 
     fn damage(&mut self, segment: &Segment, packets: u64) {
@@ -118,18 +126,22 @@ impl Store {
         let mut unpacker = Unpacker::new().map_err(|e| Error::io("set up zstd for", self.folder.dir(), e))?;
         let turn = self.queries.fetch_add(1, Ordering::Relaxed);
         let newest = query.before.map_or(query.to, |(time, _)| time.min(query.to)).0;
-        for segment in self.segments().iter() {
+        let segments = self.segments();
+        let wanted = segments.iter().filter(|segment| {
             let (first, last) = segment.facts.times;
-            if enough.is_some_and(|time| last < time.0) {
+            first <= newest && last >= query.from.0 && !in_memory.contains(&segment.facts.number)
+        });
+        let places = gather.places.clone();
+        let ahead = Ahead::new(&self.folder, wanted.cloned(), &places, (query.from.0, newest));
+        for next in ahead {
+            if enough.is_some_and(|time| next.segment.facts.times.1 < time.0) {
                 break;
             }
-            if first > newest || last < query.from.0 || in_memory.contains(&segment.facts.number) {
-                continue;
-            }
-            segment.used.store(turn, Ordering::Relaxed);
-            self.read_segment(segment, &mut gather, &mut unpacker);
+            next.segment.used.store(turn, Ordering::Relaxed);
+            self.read_segment(&next, &mut gather, &mut unpacker);
             enough = gather.trim();
         }
+        gather.sort();
         Ok(gather.records)
     }
 
@@ -166,16 +178,20 @@ impl Store {
         numbers
     }
 
-    fn read_segment(&self, segment: &Segment, gather: &mut Gather<'_>, unpacker: &mut Unpacker) {
-        let opened = self.folder.open_file(Name::Segment(segment.facts.number));
-        let file = match opened {
+    fn read_segment(&self, next: &Next, gather: &mut Gather<'_>, unpacker: &mut Unpacker) {
+        let segment = &*next.segment;
+        let file = match &next.file {
             Ok(file) => file,
+            // the seal thread finds it out, and says it once for all that are missing
+            Err(_) if self.folder.is_missing(Name::Segment(segment.facts.number)) => {
+                return gather.damage(segment, 0);
+            }
             Err(error) => {
                 self.alarm_once(segment, &error.to_string());
                 return gather.damage(segment, 0);
             }
         };
-        let Some(index) = segment.index(&self.folder, &file) else {
+        let Some(index) = &next.index else {
             self.alarm_once(segment, "the index cannot be read");
             return gather.damage(segment, 0);
         };
@@ -185,7 +201,7 @@ impl Store {
         for place in gather.places.clone() {
             let mut found = 0;
             for extent in index.find(place, gather.query.from.0, newest.0).into_iter().rev() {
-                let bytes = segment.run(&file, extent).unwrap_or_default();
+                let bytes = segment.run(file, extent).unwrap_or_default();
                 let Some((_, rows)) = unpacker.unpack(segment.facts.salt, &bytes) else {
                     self.alarm_once(segment, "a part of it cannot be read");
                     (is_damaged, lost) = (true, 0);

@@ -13,7 +13,7 @@ use super::Store;
 use super::folder::Name;
 use super::segment::Segment;
 use super::summary::holdings;
-use super::wire::place;
+use super::wire::{EVERYBODY, place};
 use crate::event::UserKey;
 
 /// At least this part of a segment goes, or it is not rewritten for the budget of all.
@@ -27,7 +27,7 @@ pub(super) type Plan = VecDeque<(u64, HashMap<u64, u64>)>;
 pub struct Holder {
     /// Who; nobody known under the empty key.
     pub user: UserKey,
-    /// Bytes of segments, compressed.
+    /// Bytes of segments, compressed, and of the journal, which is not.
     pub bytes: u64,
 }
 
@@ -127,9 +127,10 @@ impl Store {
     }
 
     /// What each user, and nobody known, has on the disk; most first. Any thread; reads a small part of every
-    /// segment. What is not sealed yet, and what an older version sealed, is not counted.
+    /// segment, and looks at each record in memory under the front lock, some milliseconds. What an older version
+    /// sealed is not counted.
     pub fn holders(&self) -> Vec<Holder> {
-        let mut sums: HashMap<u64, Holder> = HashMap::new();
+        let mut sums = self.held_in_memory();
         for segment in self.segments().iter() {
             let scale = Held { segment: Arc::clone(segment), users: Vec::new() };
             self.held(segment, |place, company, user, raw| {
@@ -144,6 +145,21 @@ impl Store {
         let mut holders: Vec<Holder> = sums.into_values().collect();
         holders.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.user.cmp(&b.user)));
         holders
+    }
+
+    fn held_in_memory(&self) -> HashMap<u64, Holder> {
+        let mut sums: HashMap<u64, Holder> = HashMap::new();
+        let front = self.front.read();
+        for tier in front.sealing.iter().map(AsRef::as_ref).chain([&front.tier]) {
+            for entry in tier.entries().iter().filter(|entry| entry.place != EVERYBODY) {
+                let holder = sums.entry(entry.place).or_insert_with(|| {
+                    let user = tier.row(entry).map(|row| UserKey::new(row.company, row.user));
+                    Holder { user: user.unwrap_or_default(), bytes: 0 }
+                });
+                holder.bytes = holder.bytes.saturating_add(u64::from(entry.len));
+            }
+        }
+        sums
     }
 
     /// What is to be taken so that all segments have at most `budget` bytes; or, when a company is over its own,

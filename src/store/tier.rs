@@ -26,7 +26,8 @@ pub(super) struct Entry {
     pub(super) seq: u64,
     chunk: u32,
     start: u32,
-    len: u32,
+    /// Bytes in the journal.
+    pub(super) len: u32,
     previous: u32,
     kind: u8,
 }
@@ -89,8 +90,8 @@ pub(super) struct Tier {
 }
 
 impl Tier {
-    pub(super) fn new(number: u64, stretch: Stretch, spare: Vec<Vec<u8>>) -> Self {
-        Self { number, stretch, spare, ..Self::default() }
+    pub(super) fn new(number: u64, stretch: Stretch) -> Self {
+        Self { number, stretch, ..Self::default() }
     }
 
     /// Bytes of its journal without the header.
@@ -286,9 +287,11 @@ impl Tier {
         std::mem::take(&mut self.spare)
     }
 
-    /// Gives it chunks to use again.
-    pub(super) fn give_spare(&mut self, spare: Vec<Vec<u8>>) {
+    /// Gives it chunks to use again, as many as it may still fill within `budget` bytes.
+    pub(super) fn give_spare(&mut self, spare: Vec<Vec<u8>>, budget: u64) {
         self.spare.extend(spare);
+        let more = budget.saturating_sub(self.bytes()).div_ceil(CHUNK as u64);
+        self.spare.truncate(usize::try_from(more).unwrap_or(usize::MAX));
     }
 }
 

@@ -86,7 +86,7 @@ pub fn page(frame: &Frame, data: &DiagnosticsPage, later: bool) -> Markup {
         }
         (pager(&here, later, data.next, data.entries.is_empty()))
         @if frame.is_super() {
-            p.hint.acts { (button(frame, &user.key.company, Some(&user.key.user), "Remove this user's packets")) }
+            div.lone { (button(frame, &user.key.company, Some(&user.key.user), "Remove this user's packets")) }
         }
     };
     frame.page(Section::Monitoring, &format!("diag {title}"), main)

@@ -192,7 +192,7 @@ pub fn page(frame: &Frame, company: &Company, now: CompanySettings, told: Option
         section {
             h2 { "Remove packets" }
             p.hint { "All that is kept of this company. " a href=(frame.links.kept()) { "What is kept of whom" } "." }
-            (button(frame, &company.id, None, "Remove all packets"))
+            div.lone { (button(frame, &company.id, None, "Remove all packets")) }
         }
     };
     frame.page(Section::Configuration, &format!("General Settings, {}", company.name), main)

@@ -27,6 +27,9 @@ impl Class {
 
     /// Of a media type without parameters.
     pub(super) fn of(media: &[u8]) -> Self {
+        if trim(media).eq_ignore_ascii_case(b"application/sdp") {
+            return Self::Sdp;
+        }
         let mut plain = [0_u8; 96];
         let mut used = 0;
         for (slot, &b) in plain.iter_mut().zip(media.iter().filter(|&&b| b > b' ')) {

@@ -2,6 +2,8 @@
 //! marks. Each look stands for a rule of `header`, `value` or `body`; in doubt the answer is no, and the walk applies
 //! the rules themselves. Must never answer yes for a line in which they would fill, or learn of the body, anything.
 
+use wide::u8x16;
+
 use super::header::rule;
 use crate::capture::line::{byte, is_token, is_white, slice};
 use crate::capture::marks::Line;
@@ -71,7 +73,7 @@ impl Sieve<'_> {
     fn is_plain_header(self) -> bool {
         let colon = self.line.colon;
         let name = slice(self.data, self.line.start, colon);
-        if name.is_empty() || !name.iter().all(|&b| is_token(b)) || rule(name).is_some() {
+        if !self.is_name(name) || rule(name).is_some() {
             return false;
         }
         match (name.len(), byte(name, 0) | 0x20) {
@@ -79,6 +81,21 @@ impl Sieve<'_> {
             (1 | 12 | 16 | 25, b'c') | (1 | 5, b'e') | (1, b'o') => false,
             _ => true,
         }
+    }
+
+    /// Whether `name`, with which the line begins, is a token and nothing else.
+    fn is_name(self, name: &[u8]) -> bool {
+        // of letters and hyphens, as all usual ones: 16 bytes in one go
+        let start = self.line.start;
+        let usual = || {
+            let part = u8x16::new(*self.data.get(start..)?.first_chunk()?);
+            let letter = (part | u8x16::splat(0x20)) - u8x16::splat(b'a');
+            let letters = letter.min(u8x16::splat(25)).simd_eq(letter);
+            let hyphens = part.simd_eq(u8x16::splat(b'-'));
+            usize::try_from((letters | hyphens).to_bitmask().trailing_ones()).ok()
+        };
+        !name.is_empty()
+            && (usual().is_some_and(|usual| usual >= name.len()) || name.iter().all(|&b| is_token(b)))
     }
 
     /// `a=name:value` of SDP that is no secret and no header.

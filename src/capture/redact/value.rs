@@ -94,6 +94,9 @@ fn parameter(ink: &mut Ink<'_>, equals: usize, after: usize, to: usize, first: b
     while end > 0 && is_white(byte(data, end - 1)) {
         end -= 1;
     }
+    if !may_be_secret(data, end) && !slice(data, end.saturating_sub(4), end).contains(&b'%') {
+        return None;
+    }
     let secret = SECRET.iter().any(|name| name_before(data, 0, end, name).is_some());
     let carried = || {
         CARRIED.iter().any(|name| {
