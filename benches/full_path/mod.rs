@@ -147,7 +147,8 @@ pub(crate) fn run(root: &Path, packets: usize) {
     let clock = Clock::fixed(Timestamp(START));
     let options = || Options { min_free_bytes: 0, max_bytes: 100 << 30, ..Options::default() };
     let store = Store::open(&root.join("ring"), options(), clock.clone()).expect("a fresh folder");
-    let tap = Arc::new(Tap::new(FLUSH, 64 << 20, clock.clone()));
+    // so large that a full batch is no overload
+    let tap = Arc::new(Tap::new(16 * FLUSH, 64 << 20, clock.clone()));
     let mut drain = Drain::new(tap.clone(), pbx.attributor.clone(), pbx.settings.clone());
     let mut mix = Mix::new(4);
     let mut spent = Spent::default();
