@@ -126,7 +126,7 @@ impl Source {
     }
 
     /// Two PBX threads that push about 100,000 packets a second in bursts of 64. After each burst the same thread only
-    /// allocates and copies as many messages, of which it holds the last thousand: what is compared has the same
+    /// allocates and copies as many messages, and frees the one a thousand before: what is compared has the same
     /// caches and the same noise.
     pub(crate) fn push(&self, pace: &Pace, push: &(dyn Fn(PacketRef<'_>) -> bool + Sync)) -> Samples {
         let thread = || {
@@ -145,10 +145,10 @@ impl Source {
                     let packet = black_box(self.parsed(n));
                     let start = Instant::now();
                     held.push_back(Box::<[u8]>::from(packet.data));
-                    samples.copied.push(time(start));
                     if held.len() > 1_000 {
                         held.pop_front();
                     }
+                    samples.copied.push(time(start));
                 }
                 let done = match pace {
                     Pace::Packets(packets) => samples.pushed.len() >= *packets,

@@ -118,11 +118,11 @@ impl Day {
         call(user, number, phase)
     }
 
-    /// Applies so many, 32 at once and then a pause, and says how long each took.
+    /// Applies so many, 64 at once and then a pause, and says how long each took.
     fn apply(&mut self, module: &Module, events: usize, stop: &AtomicBool) -> Vec<u64> {
         let mut samples = Vec::new();
         while samples.len() < events && !stop.load(Ordering::Relaxed) {
-            let batch: Vec<Event> = (0..32).map(|_| self.event()).collect();
+            let batch: Vec<Event> = (0..64).map(|_| self.event()).collect();
             for event in batch {
                 let start = Instant::now();
                 module.event(black_box(event));
@@ -153,7 +153,6 @@ pub(crate) fn events(sizes: &Sizes, overhead: u64) {
         stop.store(true, Ordering::Relaxed);
         applied.join().unwrap()
     });
-    println!("event_reload_max {} ns", samples.iter().max().unwrap());
     quantiles("event_reload", samples, overhead);
     println!("event_dropped {} events", module.query().status().dropped);
 }

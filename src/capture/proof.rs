@@ -210,6 +210,9 @@ impl Registrations {
         far: Option<SocketAddr>,
         call_id: &CallId<'_>,
     ) {
+        if self.is_refresh(key, contact, far, call_id) {
+            return;
+        }
         let known = self.unbind(key, contact);
         let (call_id, call_id_hash): (Arc<[u8]>, u64) = match (call_id.fits(), &known) {
             (false, Some(before)) => (before.call_id.clone(), before.call_id_hash),
@@ -235,6 +238,28 @@ impl Registrations {
         let contact = Contact { contact: contact.clone(), far, call_id, call_id_hash };
         self.contacts.entry(key.clone()).or_insert_with(|| Vec::with_capacity(1)).push(contact);
         self.len += 1;
+    }
+
+    /// Whether it tells nothing new, as most do. The contact becomes the endpoint's last one all the same.
+    fn is_refresh(
+        &mut self,
+        key: &EndpointKey,
+        contact: &str,
+        far: Option<SocketAddr>,
+        call_id: &CallId<'_>,
+    ) -> bool {
+        let Some(list) = self.contacts.get_mut(key) else { return false };
+        let Some(at) = list.iter().position(|c| *c.contact == *contact) else { return false };
+        let same = list.get(at).is_some_and(|c| {
+            let same_call_id = !call_id.fits() || *c.call_id == *call_id.text;
+            let still_its =
+                c.call_id.is_empty() || self.call_ids.get(&c.call_id_hash).is_some_and(|(_, k)| **k == *key);
+            same_call_id && still_its && (far.is_none() || far == c.far)
+        });
+        if same && let Some(rest) = list.get_mut(at..) {
+            rest.rotate_left(1);
+        }
+        same
     }
 
     /// A contact is gone. Gives the Call-ID it was registered with; empty: not known.

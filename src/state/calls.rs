@@ -3,8 +3,10 @@
 //!
 //! A call is the set of legs with one `linked`; a leg without it is its own call. An ended leg never comes back.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
+
+use foldhash::HashMap;
 
 use super::snapshot::Leg;
 use super::{SHORT, clip, late, replace};

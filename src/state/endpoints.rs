@@ -2,8 +2,10 @@
 //! it has a contact or a leg, and there is a limit to those: the one that got nothing new for longest goes first.
 //! Owned endpoints are as many as the directory has.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use foldhash::HashMap;
 
 use super::calls::Legs;
 use super::registrations::Contacts;
@@ -47,6 +49,7 @@ pub(super) struct Tally {
 /// All endpoints.
 #[derive(Default)]
 pub(super) struct Endpoints {
+    /// Hashed quickly, as all keys of the state: they are the PBX's own names, not what a peer chooses.
     numbers: HashMap<Arc<EndpointKey>, usize>,
     rows: Slab<Endpoint>,
     unowned: BTreeMap<u64, usize>,

@@ -96,8 +96,9 @@ impl State {
         self.change(|tables, out| tables.assign(&owners, (tables.next_word(), now), out))
     }
 
-    /// As [`State::assign`], for endpoints that are named once, by the directory as it was at `generation` or later: leaves what [`State::own_as_of`] told
-    /// by a newer one, and does nothing after a newer map. Holds the lock for what changes, and about 10 ns per endpoint.
+    /// As [`State::assign`], for endpoints that are named once, by the directory as it was at `generation` or later:
+    /// leaves what [`State::own_as_of`] told by a newer one, and does nothing after a newer map. Holds the lock in short
+    /// turns for what stays, in one for what changes.
     pub fn assign_as_of(
         &self,
         generation: u64,

@@ -4,8 +4,10 @@
 //! Each user stands once in the order of changes; so what changed since a version costs as much as there are such
 //! users.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
+
+use foldhash::HashMap;
 
 use super::endpoints::{Endpoints, Tally};
 use super::failures::{Added, FAILURES_PER_USER, Failures};

@@ -30,6 +30,8 @@ pub(super) struct Front {
     pub(super) sealing: Vec<Arc<Tier>>,
     pub(super) next_seq: u64,
     pub(super) stopped: Option<Stop>,
+    /// Another journal is about to take the place of this one: no flush meanwhile.
+    pub(super) is_held: bool,
     /// Bytes in memory beyond which records are dropped.
     pub(super) limit: u64,
     /// What could not be kept since the last record that was.
@@ -43,6 +45,13 @@ impl Front {
         match self.stopped {
             Some(Stop::Closed) => Err(Error::Stopped("the packet ring")),
             _ => Ok(()),
+        }
+    }
+
+    /// Nothing is stored from now on, unless the ring is closed anyway.
+    pub(super) fn stop(&mut self, stop: Stop) {
+        if self.stopped != Some(Stop::Closed) {
+            self.stopped = Some(stop);
         }
     }
 

@@ -196,6 +196,10 @@ impl Store {
         let segment = &*next.segment;
         let file = match &next.file {
             Ok(file) => file,
+            // the seal thread finds it out, and says it once for all that are missing
+            Err(_) if self.folder.is_missing(Name::Segment(segment.facts.number)) => {
+                return gather.damage(segment, 0);
+            }
             Err(error) => {
                 self.alarm_once(segment, &error.to_string());
                 return gather.damage(segment, 0);
