@@ -47,6 +47,8 @@ struct Track {
     since: Timestamp,
     /// Lines written since then.
     lines: usize,
+    /// Users of whom something is written.
+    members: usize,
     wrote: Timestamp,
 }
 
@@ -164,7 +166,8 @@ impl Recorder {
         self.round = None;
         self.due = self.tracks.keys().cloned().collect();
         for track in self.tracks.values_mut() {
-            *track = Track { wrote: Timestamp::MIN, since: self.now, ..Track::default() };
+            let members = track.members;
+            *track = Track { wrote: Timestamp::MIN, since: self.now, members, ..Track::default() };
         }
     }
 
@@ -220,8 +223,9 @@ impl Recorder {
                 if self.known.remove(&user).is_none() {
                     continue;
                 }
-            } else {
-                self.known.insert(Arc::clone(&user), last);
+                self.count(&user.company, false);
+            } else if self.known.insert(Arc::clone(&user), last).is_none() {
+                self.count(&user.company, true);
             }
             let texts =
                 shown.contacts.iter().map(|c| c.contact.len() + c.user_agent.len() + c.endpoint.len());
@@ -231,6 +235,12 @@ impl Recorder {
         // after the state was asked: nothing is told before it happened
         self.now = self.now.max(clock.now());
         lines
+    }
+
+    fn count(&mut self, company: &str, came: bool) {
+        if let Some(track) = self.tracks.get_mut(company) {
+            track.members = if came { track.members + 1 } else { track.members.saturating_sub(1) };
+        }
     }
 
     fn page(&mut self, company: &Arc<str>, head: Head, store: &Store, lines: &[(Arc<UserKey>, Shown, bool)]) {
@@ -248,15 +258,9 @@ impl Recorder {
 
     /// Says of silent companies that they are looked after, and finds those whose round is due.
     fn tend(&mut self, store: &Store) {
-        let mut members: HashMap<&Arc<str>, usize> = HashMap::new();
-        if self.tracks.values().any(|track| track.lines >= FEW_LINES) {
-            for user in self.known.keys() {
-                *members.entry(&user.company).or_default() += 1;
-            }
-        }
         let mut silent = Vec::new();
         for (company, track) in &self.tracks {
-            let many = members.get(company).copied().unwrap_or(0).saturating_mul(LINES).max(FEW_LINES);
+            let many = track.members.saturating_mul(LINES).max(FEW_LINES);
             let is_due = self.now.since(track.since) >= ROUND || track.lines >= many;
             let is_under_way = self.round.as_ref().is_some_and(|round| round.company == *company);
             if is_due && !is_under_way && !self.due.contains(company) {

@@ -56,6 +56,7 @@ fn a_day_of_one_user() {
     house.apply(&registration(Registered, 0, 0, grey, 60));
     let expired = at(&mut house, 100);
     house.run().store.seal().unwrap();
+    assert_eq!(house.run().store.holders(), [], "a wall is no user, and has no share");
     let shown = |at: Timestamp| {
         let row = told_wall(house.at("acme", at)).rows.remove(0);
         (row.sticker, row.calls, row.grey)
@@ -103,7 +104,9 @@ fn a_round_is_told_while_it_is_written() {
         for (at, rows_then) in &seen {
             assert_eq!(rows(&told_wall(house.at("acme", *at))), *rows_then);
         }
+        // sealed, and merged with others
         house.run().store.seal().unwrap();
+        (0..20).for_each(|_| house.run().store.maintain(&|_| minutes(2_880)).unwrap());
     }
 }
 

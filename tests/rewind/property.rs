@@ -129,6 +129,7 @@ fn live(acts: Vec<Act>) -> Result<(), TestCaseError> {
             }
             Act::Seal => {
                 house.run().store.seal().unwrap();
+                house.run().store.maintain(&|_| Duration::from_hours(48)).unwrap();
                 safe = now;
             }
             Act::Close(seconds) => {

@@ -13,8 +13,32 @@ use usermon::store::{Kinds, Options, Query, Store};
 
 use super::forge::{self, START};
 
-const JOURNAL: &[u8] = include_bytes!("../../golden/store-v1/journal-0000000000000002.log");
-const SEGMENT: &[u8] = include_bytes!("../../golden/store-v1/segment-0000000000000001.seg");
+/// The files of a ring.
+type Files<'a> = [(&'a str, &'a [u8])];
+
+/// Golden rings: one of version 1, and one of version 2 with a merged segment. The journal comes first.
+const GOLDEN: [&Files<'_>; 2] = [
+    &[
+        (JOURNAL, include_bytes!("../../golden/store-v1/journal-0000000000000002.log")),
+        (SEGMENT, include_bytes!("../../golden/store-v1/segment-0000000000000001.seg")),
+    ],
+    &[
+        (
+            "journal-0000000000000012.log",
+            include_bytes!("../../golden/store-v2/journal-0000000000000012.log"),
+        ),
+        (
+            "segment-0000000000000011.seg",
+            include_bytes!("../../golden/store-v2/segment-0000000000000011.seg"),
+        ),
+        (
+            "segment-0000000000000013.seg",
+            include_bytes!("../../golden/store-v2/segment-0000000000000013.seg"),
+        ),
+    ],
+];
+const JOURNAL: &str = "journal-0000000000000002.log";
+const SEGMENT: &str = "segment-0000000000000001.seg";
 
 /// A folder in memory where there is such a thing: the ring syncs its folder.
 pub(super) fn scratch() -> TempDir {
@@ -24,15 +48,12 @@ pub(super) fn scratch() -> TempDir {
 }
 
 /// Opens a ring with these files, reads everything there is to read, and once more after the recovered journal is sealed.
-fn read(journal: Option<&[u8]>, segment: Option<&[u8]>) -> Vec<Record> {
+fn read(files: &Files<'_>) -> Vec<Record> {
     let dir = scratch();
     let ring = dir.path().join("ring");
     std::fs::create_dir(&ring).unwrap();
-    for (name, file) in [("segment-0000000000000001.seg", segment), ("journal-0000000000000002.log", journal)]
-    {
-        if let Some(file) = file {
-            std::fs::write(ring.join(name), file).unwrap();
-        }
+    for (name, file) in files {
+        std::fs::write(ring.join(name), file).unwrap();
     }
     let options = Options { min_free_bytes: 0, ..Options::default() };
     let open = || Store::open(&ring, options.clone(), Clock::fixed(Timestamp(START + 1_000))).unwrap();
@@ -77,26 +98,30 @@ fn pages(store: &Store) -> Vec<Record> {
     all
 }
 
-/// The records of the golden folder, by their number.
-fn truth() -> &'static HashMap<u64, Record> {
-    static TRUTH: OnceLock<HashMap<u64, Record>> = OnceLock::new();
-    TRUTH.get_or_init(|| read(Some(JOURNAL), Some(SEGMENT)).into_iter().map(|r| (r.seq, r)).collect())
+/// The records of a golden folder, by their number.
+fn truth(version: usize) -> &'static HashMap<u64, Record> {
+    static TRUTH: [OnceLock<HashMap<u64, Record>>; 2] = [OnceLock::new(), OnceLock::new()];
+    TRUTH[version].get_or_init(|| read(GOLDEN[version]).into_iter().map(|r| (r.seq, r)).collect())
 }
 
-/// Damaged files show what was written, or a gap.
-fn hold(journal: &[u8], segment: &[u8]) {
-    for record in read(Some(journal), Some(segment)) {
+/// Of a golden folder in which one file is damaged all that is shown was written, or is a gap.
+fn hold(version: usize, file: usize, edits: &[u8]) {
+    let damaged = forge::edited(GOLDEN[version][file].1, edits);
+    let mut files = GOLDEN[version].to_vec();
+    files[file].1 = &damaged;
+    for record in read(&files) {
         let is_damage = matches!(record.payload, Payload::Gap(gap) if gap.cause == GapCause::Damage);
-        assert!(is_damage || truth().get(&record.seq) == Some(&record), "never written: {record:?}");
+        assert!(is_damage || truth(version).get(&record.seq) == Some(&record), "never written: {record:?}");
     }
 }
 
 /// Any bytes as a journal, or a golden journal with some bytes changed.
 pub fn journal(data: &[u8]) {
     match data.split_first() {
-        Some((0, edits)) => hold(&forge::edited(JOURNAL, edits), SEGMENT),
-        Some((_, file)) => drop(read(Some(file), None)),
-        None => drop(read(Some(&[]), None)),
+        Some((0, edits)) => hold(0, 0, edits),
+        Some((2, edits)) => hold(1, 0, edits),
+        Some((_, file)) => drop(read(&[(JOURNAL, file)])),
+        None => drop(read(&[(JOURNAL, &[])])),
     }
 }
 
@@ -116,22 +141,23 @@ pub fn record(data: &[u8]) {
         }
         Some(record)
     });
-    read(Some(&forge::journal(records)), None);
+    read(&[(JOURNAL, &forge::journal(records))]);
 }
 
 /// Any bytes as a segment; a golden segment with some bytes changed; or any bytes as the columns, index and summary of
 /// a segment whose checksums are right.
 pub fn segment(data: &[u8]) {
-    let Some((kind, rest)) = data.split_first() else { return drop(read(None, Some(&[]))) };
-    match kind % 4 {
-        0 => hold(JOURNAL, &forge::edited(SEGMENT, rest)),
-        1 => drop(read(None, Some(rest))),
-        2 => drop(read(None, Some(&forge::segment(rest, None)))),
-        _ => {
+    let Some((kind, rest)) = data.split_first() else { return drop(read(&[(SEGMENT, &[])])) };
+    match kind % 6 {
+        0 => hold(0, 1, rest),
+        1 => drop(read(&[(SEGMENT, rest)])),
+        2 => drop(read(&[(SEGMENT, &forge::segment(rest, None))])),
+        3 => {
             let Some((&[index, summary], rest)) = rest.split_first_chunk::<2>() else { return };
             let (index, rest) = rest.split_at(usize::from(index).min(rest.len()));
             let (summary, raw) = rest.split_at(usize::from(summary).min(rest.len()));
-            drop(read(None, Some(&forge::segment(raw, Some((index, summary))))));
+            drop(read(&[(SEGMENT, &forge::segment(raw, Some((index, summary))))]));
         }
+        n => hold(1, usize::from(n) - 3, rest),
     }
 }
