@@ -12,6 +12,7 @@ use usermon::event::DumpDetail;
 #[expect(dead_code, reason = "only its places and mutations are used here")]
 mod canary;
 #[path = "../benches/mix/mod.rs"]
+#[expect(dead_code, reason = "only its texts are used here")]
 mod mix;
 
 use canary::{PLACES, message, mutations};
