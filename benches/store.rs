@@ -1,15 +1,17 @@
 //! The two-day ring under the reference mix: what it costs, how small it is, how fast it is read. Prints
 //! `name value unit` lines. `--test`: tiny sizes; `--full`: queries in a ring of two days and 100 million packets.
 //! Rates are per second of CPU time; before a query the kernel is told to forget the files (`posix_fadvise`).
-//! `BENCH_DIR`: the disk to use, else the current folder.
+//! `BENCH_DIR`: the disk to use, else the current folder. `BENCH_RING`: where the ring of the queries is made, or
+//! where it is from a run before, and stays.
 
 mod full_path;
 mod mix;
+mod rss;
 
 use std::fs::File;
 use std::io::Write;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use mix::{Message, Mix, USERS, blacken};
@@ -20,6 +22,8 @@ use usermon::store::{Options, Query, Store};
 
 const START: i64 = 1_700_000_000_000_000;
 const BATCH: usize = 100_000;
+/// How often a query is repeated; the median counts.
+const ROUNDS: usize = 5;
 
 struct Sizes {
     rate: usize,
@@ -27,6 +31,8 @@ struct Sizes {
     loud: usize,
     journal: u64,
     pages: usize,
+    /// Seconds of 20,000 packets each.
+    load: u64,
 }
 
 struct Bench {
@@ -87,7 +93,11 @@ fn two_days(_: &str) -> Duration {
 }
 
 fn open(dir: &Path, clock: &Clock) -> Store {
-    let options = Options { min_free_bytes: 0, max_bytes: 100 << 30, ..Options::default() };
+    let options = Options { min_free_bytes: 0, ..Options::default() };
+    open_with(dir, clock, options)
+}
+
+fn open_with(dir: &Path, clock: &Clock, options: Options) -> Store {
     Store::open(dir, options, clock.clone()).expect("a fresh folder")
 }
 
@@ -101,7 +111,7 @@ fn batch(mix: &mut Mix, n: usize) -> Vec<(Message, Vec<u8>)> {
         .collect()
 }
 
-/// Appends, flushing and sealing as the module's threads do; gives the CPU time of the store alone.
+/// Appends, flushes and seals as the module's threads do; gives the CPU time of the store alone.
 fn fill(bench: &Bench, store: &Store, clock: &Clock, mix: &mut Mix, packets: usize) -> (Duration, u64) {
     let (mut spent, mut bytes) = (Duration::ZERO, 0);
     let mut left = packets;
@@ -118,12 +128,31 @@ fn fill(bench: &Bench, store: &Store, clock: &Clock, mix: &mut Mix, packets: usi
             clock.set(Timestamp(START + last));
             store.flush().expect("never fails");
             if store.is_seal_due() {
-                store.maintain(&two_days).expect("never fails");
+                store.seal().expect("never fails");
             }
         }
         spent += cpu() - before;
     }
     (spent, bytes)
+}
+
+/// Merges what is to be merged; gives the CPU time. The module does it between seals.
+fn merge(store: &Store, clock: &Clock) -> Duration {
+    let before = cpu();
+    let mut last = (0, 0);
+    loop {
+        // a step that ends nothing leaves its file longer
+        for _ in 0..64 {
+            clock.set(clock.now().plus(Duration::from_millis(1)));
+            store.maintain(&two_days).expect("never fails");
+        }
+        let status = store.status();
+        let now = (status.segments, status.bytes_on_disk);
+        if now == last {
+            return cpu() - before;
+        }
+        last = now;
+    }
 }
 
 fn sealed_bytes(dir: &Path) -> u64 {
@@ -135,7 +164,6 @@ fn sealed_bytes(dir: &Path) -> u64 {
 }
 
 fn drop_cache(dir: &Path) {
-    rustix::fs::sync();
     for file in std::fs::read_dir(dir).expect("the folder").filter_map(Result::ok) {
         if let Ok(file) = File::open(file.path()) {
             rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed).expect("a regular file");
@@ -173,33 +201,52 @@ fn rate_and_size(bench: &Bench, root: &Path, sizes: &Sizes) {
     let spent = spent + (cpu() - before);
     line("packet_bytes", bytes as f64 / sizes.rate as f64, "B");
     line("append_rate", sizes.rate as f64 / spent.as_secs_f64().max(0.001), "packets/s");
+    line("fresh_bytes_per_packet", sealed_bytes(&dir) as f64 / sizes.rate as f64, "B");
+    let store = open(&dir, &clock);
+    let spent = merge(&store, &clock);
+    store.close().expect("never fails");
+    line("merge_rate", sizes.rate as f64 / spent.as_secs_f64().max(0.001), "packets/s");
     line("disk_bytes_per_packet", sealed_bytes(&dir) as f64 / sizes.rate as f64, "B");
     line("gzip6_bytes_per_packet", gzip(sizes.rate.min(200_000), 1), "B");
 }
 
-fn queries(bench: &Bench, root: &Path, sizes: &Sizes) {
-    let dir = root.join("ring");
-    let clock = Clock::fixed(Timestamp(START));
-    let store = open(&dir, &clock);
+fn make_ring(bench: &Bench, dir: &Path, clock: &Clock, loud: &UserKey, sizes: &Sizes) {
+    let store = open(dir, clock);
     let mut mix = Mix::new(2);
     let mut left = sizes.ring;
-    // one user has as many packets as a user of the full ring
-    let loud = UserKey::new("default", "loud");
     let each = sizes.ring / BATCH.min(sizes.ring);
     while left > 0 {
         let n = left.min(BATCH);
         left -= n;
-        fill(bench, &store, &clock, &mut mix, n);
+        fill(bench, &store, clock, &mut mix, n);
+        for _ in 0..8 {
+            store.maintain(&two_days).expect("never fails");
+        }
         for _ in 0..sizes.loud / each {
             let message = mix.message();
             let bytes = blacken(&message.text);
-            let mut record = Bench::new_record(&loud, &message, bytes);
+            let mut record = Bench::new_record(loud, &message, bytes);
             store.append(std::slice::from_mut(&mut record)).expect("open");
         }
     }
     store.close().expect("never fails");
-    let before = Instant::now();
+}
+
+fn queries(bench: &Bench, root: &Path, sizes: &Sizes) {
+    let kept = std::env::var_os("BENCH_RING").map(PathBuf::from);
+    let dir = kept.unwrap_or_else(|| root.join("ring"));
+    let clock = Clock::fixed(Timestamp(START));
+    // one user has as many packets as a user of the full ring
+    let loud = UserKey::new("default", "loud");
+    if !dir.exists() {
+        make_ring(bench, &dir, &clock, &loud, sizes);
+    }
     let store = open(&dir, &clock);
+    merge(&store, &clock);
+    store.close().expect("never fails");
+    rustix::fs::sync();
+    let before = Instant::now();
+    let mut store = open(&dir, &clock);
     line("reopen", before.elapsed().as_secs_f64(), "s");
     line("segments", store.status().segments as f64, "files");
     drop_cache(&dir);
@@ -217,17 +264,33 @@ fn queries(bench: &Bench, root: &Path, sizes: &Sizes) {
     took.sort_unstable();
     line("first_page_p50", took[took.len() / 2].as_secs_f64() * 1e3, "ms");
     line("first_page_p99", took[took.len() * 99 / 100].as_secs_f64() * 1e3, "ms");
-    drop_cache(&dir);
-    let before = Instant::now();
-    let all = store.read(&Query::newest(&loud, usize::MAX)).expect("readable");
-    line("user_two_days", before.elapsed().as_secs_f64() * 1e3, "ms");
-    line("user_two_days_packets", all.len() as f64, "packets");
+    for (name, is_cold) in [("user_two_days", true), ("user_two_days_warm", false)] {
+        let mut took: Vec<Duration> = Vec::new();
+        let mut packets = 0;
+        for _ in 0..ROUNDS {
+            if is_cold {
+                // the indexes too
+                store.close().expect("never fails");
+                store = open(&dir, &clock);
+                drop_cache(&dir);
+            }
+            let before = Instant::now();
+            packets = store.read(&Query::newest(&loud, usize::MAX)).expect("readable").len();
+            took.push(before.elapsed());
+        }
+        took.sort_unstable();
+        line(name, took[ROUNDS / 2].as_secs_f64() * 1e3, "ms");
+        if is_cold {
+            line("user_two_days_packets", packets as f64, "packets");
+        }
+    }
 }
 
 fn recover(bench: &Bench, root: &Path, sizes: &Sizes) {
     let dir = root.join("recover");
     let clock = Clock::fixed(Timestamp(START));
-    let store = open(&dir, &clock);
+    let options = Options { min_free_bytes: 0, seal_bytes: 2 * sizes.journal, ..Options::default() };
+    let store = open_with(&dir, &clock, options);
     let mut mix = Mix::new(3);
     while store.status().bytes_on_disk < sizes.journal {
         for _ in 0..200 {
@@ -237,6 +300,7 @@ fn recover(bench: &Bench, root: &Path, sizes: &Sizes) {
         }
     }
     store.flush().expect("never fails");
+    rustix::fs::sync();
     let records = store.status().records;
     drop(store);
     drop_cache(&dir);
@@ -269,13 +333,17 @@ impl Bench {
 }
 
 fn main() {
+    let mut arguments = std::env::args().skip(1);
+    if arguments.next().as_deref() == Some(rss::CHILD) {
+        return rss::child(arguments);
+    }
     let has = |word: &str| std::env::args().any(|a| a == word);
     let sizes = if has("--test") {
-        Sizes { rate: 20_000, ring: 20_000, loud: 1_000, journal: 1 << 20, pages: 20 }
+        Sizes { rate: 20_000, ring: 20_000, loud: 1_000, journal: 1 << 20, pages: 20, load: 1 }
     } else if has("--full") {
-        Sizes { rate: 4_000_000, ring: 100_000_000, loud: 20_000, journal: 64 << 20, pages: 300 }
+        Sizes { rate: 4_000_000, ring: 100_000_000, loud: 20_000, journal: 64 << 20, pages: 300, load: 180 }
     } else {
-        Sizes { rate: 1_000_000, ring: 2_000_000, loud: 20_000, journal: 64 << 20, pages: 200 }
+        Sizes { rate: 1_000_000, ring: 2_000_000, loud: 20_000, journal: 64 << 20, pages: 200, load: 30 }
     };
     let root =
         tempfile::tempdir_in(std::env::var_os("BENCH_DIR").unwrap_or_else(|| ".".into())).expect("a folder");
@@ -284,4 +352,5 @@ fn main() {
     rate_and_size(&bench, root.path(), &sizes);
     recover(&bench, root.path(), &sizes);
     queries(&bench, root.path(), &sizes);
+    rss::run(root.path(), sizes.load);
 }

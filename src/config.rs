@@ -205,7 +205,7 @@ impl Default for Config {
                 min_free_bytes: 1_024 * MIB,
                 retention: Duration::from_secs(48 * HOUR),
                 seal_interval: Duration::from_secs(300),
-                seal_bytes: 64 * MIB,
+                seal_bytes: 16 * MIB,
             },
             dump_detail: DumpDetail::default(),
             companies: Vec::new(),

@@ -9,8 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 
+mod shown;
 mod word;
 
+pub use shown::{Bound, Grey, Shown};
 pub use word::{Direction, DumpDetail, Kind, Sticker, Transport};
 
 /// A user's place in the whole PBX: company and the user's id within it. Two companies may have the same id.
@@ -269,7 +271,8 @@ pub struct PacketRef<'a> {
     pub data: &'a [u8],
 }
 
-/// What changed for a user: what the wall showed, kept in the ring beside the packets.
+/// What changed for a user, kept in the ring beside the packets. Where an `endpoint` is empty, an earlier version did not
+/// write it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "change", rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "fields are those of Registration and Call")]
@@ -277,13 +280,37 @@ pub enum Change {
     /// The sticker is now this, with this many calls in progress.
     Sticker { sticker: Sticker, calls: u32 },
     /// A contact was bound for the first time (refreshes are not changes).
-    Registered { contact: Arc<str>, far: Option<SocketAddr>, transport: Transport, user_agent: Arc<str> },
+    Registered {
+        #[serde(default, skip_serializing_if = "str::is_empty")]
+        endpoint: Arc<str>,
+        contact: Arc<str>,
+        far: Option<SocketAddr>,
+        transport: Transport,
+        user_agent: Arc<str>,
+    },
     /// A contact is no longer bound.
-    Unregistered { contact: Arc<str>, expired: bool },
+    Unregistered {
+        #[serde(default, skip_serializing_if = "str::is_empty")]
+        endpoint: Arc<str>,
+        contact: Arc<str>,
+        expired: bool,
+    },
     /// A contact began or ceased to answer the PBX's qualify.
-    Reachability { contact: Arc<str>, reachable: bool },
+    Reachability {
+        #[serde(default, skip_serializing_if = "str::is_empty")]
+        endpoint: Arc<str>,
+        contact: Arc<str>,
+        reachable: bool,
+    },
     /// An attempt to authenticate failed.
-    Failed { cause: FailureCause, far: Option<SocketAddr>, call_id: Arc<str>, detail: Arc<str> },
+    Failed {
+        #[serde(default, skip_serializing_if = "str::is_empty")]
+        endpoint: Arc<str>,
+        cause: FailureCause,
+        far: Option<SocketAddr>,
+        call_id: Arc<str>,
+        detail: Arc<str>,
+    },
     /// A leg of a call of this user changed its phase.
     Call {
         leg: Arc<str>,

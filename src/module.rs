@@ -25,10 +25,12 @@ use crate::state::{Changes, State};
 use crate::store::{Options, Store};
 
 mod drain;
+mod recorder;
 mod site;
 mod text;
 mod thread;
 
+pub use recorder::Recorder;
 pub use site::{Reply, Request};
 
 /// What the threads share.

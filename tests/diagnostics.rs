@@ -92,6 +92,7 @@ fn a_registration_is_in_the_history_however_many_calls_came_after_it() {
     let site = site();
     site.register();
     let registered = |n: u32| Change::Registered {
+        endpoint: "e0".into(),
         contact: format!("sip:{n}@192.0.2.17").into(),
         far: None,
         transport: Transport::Udp,

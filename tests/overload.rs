@@ -170,7 +170,7 @@ fn far(user: u16) -> SocketAddr {
 
 fn note(tap: &Tap, number: u32) -> bool {
     let user = Arc::new(UserKey::new("default", "1"));
-    tap.note(user, NOW, Change::Sticker { sticker: Sticker::Busy, calls: number })
+    tap.note(vec![(user, NOW, Change::Sticker { sticker: Sticker::Busy, calls: number })])
 }
 
 /// A drain that is slower than what comes: it takes a round, then rests while the floods fill the queue.

@@ -3,11 +3,16 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use usermon::capture::message::scan;
-use usermon::capture::redact::{FILL, MESSAGE_LIMIT, redact, redact_head};
+use usermon::capture::redact::{MESSAGE_LIMIT, redact};
 use usermon::event::DumpDetail;
 
-const LEVELS: [DumpDetail; 3] = [DumpDetail::Summary, DumpDetail::Headers, DumpDetail::Full];
+#[expect(dead_code, unreachable_pub, reason = "tests/fuzz_replay.rs takes the rest")]
+#[path = "fuzz/body/redact.rs"]
+mod body;
+#[expect(dead_code, reason = "the other tests of the redactor take the rest")]
+mod canary;
+
+use body::check;
 
 /// Pieces that the rules react to, so that random splices reach them.
 const PIECES: &[&str] = &[
@@ -68,54 +73,6 @@ fn splice() -> impl Strategy<Value = Vec<u8>> {
     ];
     let start = prop::sample::select(&["", "INVITE sip:a@b SIP/2.0\r\n", "SIP/2.0 200 OK\r\n"][..]);
     (start, vec(piece, 0..40)).prop_map(|(start, pieces)| [start.as_bytes(), &pieces.concat()].concat())
-}
-
-fn check(data: &[u8]) {
-    let mut out = Vec::new();
-    let whole = scan(data);
-    for torn in [false, true] {
-        for detail in LEVELS {
-            let redacted = redact_head(detail, data, torn, &mut out);
-            if !whole.is_sip() {
-                assert!(out.len() <= 64, "a stump is short");
-                assert!(redacted.unsure || out.iter().all(|b| matches!(b, b'\r' | b'\n')));
-                continue;
-            }
-            match detail {
-                DumpDetail::Full => {
-                    assert_eq!(out.len(), data.len());
-                    assert_eq!(redacted.cut, torn);
-                    assert!(out.iter().zip(data).all(|(kept, was)| kept == was || *kept == FILL));
-                }
-                DumpDetail::Headers => {
-                    assert!(out.len() <= data.len());
-                    assert_eq!(redacted.cut, torn || out.len() < data.len());
-                    // a white line may be the end of the head or a fold; of two readings the stricter counts
-                    let lines = data.split(|b| matches!(b, b'\r' | b'\n'));
-                    let blank = |b: &u8| matches!(b, b' ' | b'\t');
-                    let doubtful = lines.into_iter().any(|line| !line.is_empty() && line.iter().all(blank));
-                    assert!(doubtful || out.len() >= whole.body, "the head stays whole");
-                    let head = whole.body.min(out.len());
-                    assert!(
-                        doubtful
-                            || out[..head].iter().zip(data).all(|(kept, was)| kept == was || *kept == FILL)
-                    );
-                }
-                _ => {
-                    let small = scan(&out);
-                    // a start line that is no SIP any more has had a secret in it
-                    assert!(redacted.cut && (small.is_sip() || small.start_line.contains(&FILL)));
-                    if small.is_sip() {
-                        assert_eq!((small.method, small.status), (whole.method, whole.status));
-                    }
-                }
-            }
-        }
-    }
-    assert_eq!(
-        redact(DumpDetail::Full, data, &mut out),
-        redact_head(DumpDetail::Full, data, false, &mut out)
-    );
 }
 
 proptest! {

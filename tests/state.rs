@@ -39,7 +39,8 @@ fn a_registration_turns_the_sticker_green_and_its_end_grey() {
     assert_eq!((anna.sticker, anna.since, anna.contacts.len()), (Sticker::Free, at(1), 1));
 
     let changes = register(&state, Unregistered, "101", "sip:101@192.0.2.7", 2);
-    let gone = Change::Unregistered { contact: "sip:101@192.0.2.7".into(), expired: false };
+    let gone =
+        Change::Unregistered { endpoint: "101".into(), contact: "sip:101@192.0.2.7".into(), expired: false };
     assert_eq!(changes, [gone, sticker(Sticker::Offline, 0)]);
     assert_eq!(shown(&state), (Sticker::Offline, 0));
     assert_eq!(state.user(&bruno()).version, 0);
@@ -91,7 +92,10 @@ fn expiry_has_a_grace_and_a_refresh_moves_it() {
     assert_eq!(shown(&state), (Sticker::Free, 0));
     let changes = state.expire(at(7209));
     assert_eq!(changes.len(), 2);
-    assert_eq!(changes[0].2, Change::Unregistered { contact: "sip:a".into(), expired: true });
+    assert_eq!(
+        changes[0].2,
+        Change::Unregistered { endpoint: "101".into(), contact: "sip:a".into(), expired: true }
+    );
     assert_eq!((&changes[1].0, &changes[1].2), (&anna(), &sticker(Sticker::Offline, 0)));
     assert!(state.expire(at(9999)).is_empty());
 }
@@ -217,13 +221,13 @@ fn reachability_is_told_when_it_changes_and_moves_no_sticker() {
     assert!(apply(&state, Event::Registration(answers), 4).is_empty());
     assert_eq!(state.user(&anna()).contacts[0].round_trip, Some(15_000));
     assert_eq!(state.version(), version, "a round trip alone is not worth a row");
-    let told = Change::Reachability { contact: "sip:a".into(), reachable: false };
+    let told = Change::Reachability { endpoint: "101".into(), contact: "sip:a".into(), reachable: false };
     assert_eq!(register(&state, Unreachable, "101", "sip:a", 5), [told]);
     assert_eq!((shown(&state), state.user(&anna()).contacts[0].reachable), ((Sticker::Free, 0), Some(false)));
-    let told = Change::Reachability { contact: "sip:a".into(), reachable: true };
+    let told = Change::Reachability { endpoint: "101".into(), contact: "sip:a".into(), reachable: true };
     assert_eq!(register(&state, Reachable, "101", "sip:a", 6), [told], "that it answers again is one");
     register(&state, Registered, "101", "sip:b", 7);
-    let told = Change::Reachability { contact: "sip:b".into(), reachable: false };
+    let told = Change::Reachability { endpoint: "101".into(), contact: "sip:b".into(), reachable: false };
     assert_eq!(register(&state, Unreachable, "101", "sip:b", 8), [told], "and so is that it never did");
 }
 

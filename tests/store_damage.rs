@@ -186,7 +186,7 @@ fn a_torn_tail_of_the_journal_is_no_damage() {
 
 #[test]
 fn one_damaged_run_leaves_the_others() {
-    let truth = ring(130_000);
+    let truth = ring(250_000);
     let (name, bytes) = truth.files().into_iter().find(|(name, _)| name.ends_with(".seg")).unwrap();
     for at in (200..bytes.len()).step_by(bytes.len() / 97) {
         let mut bytes = bytes.clone();
@@ -196,10 +196,10 @@ fn one_damaged_run_leaves_the_others() {
         assert!(count >= 17, "{what}: {count}");
         assert!(gap || count == 18, "{what}: a gap says so");
     }
-    for cut in [1, 100, 300, 70_000, 400_000, bytes.len() - 200] {
+    for cut in [1, 100, 300, 140_000, 800_000, bytes.len() - 200] {
         let what = format!("{cut} bytes cut off");
         let (count, gap) = truth.open_with(&name, &bytes[..bytes.len() - cut], &what);
-        assert!(count >= 6 + 11usize.saturating_sub(cut / 120_000 + 1), "{what}: {count}");
+        assert!(count >= 6 + 11usize.saturating_sub(cut / 240_000 + 1), "{what}: {count}");
         assert!(gap || count == 18, "{what}: a gap says so");
     }
 }

@@ -39,14 +39,24 @@ fn truth() -> Vec<Record> {
         packet("ACK sip:a SIP/2.0\r\n\r\n", DumpDetail::Summary, Attribution::Unknown, "0.0.0.0:0"),
         change(Change::Sticker { sticker: Sticker::Ringing, calls: 1 }),
         change(Change::Registered {
+            endpoint: "".into(),
             contact: "sip:101@192.0.2.9".into(),
             far,
             transport: Transport::Udp,
             user_agent: "Snom".into(),
         }),
-        change(Change::Unregistered { contact: "sip:101@192.0.2.9".into(), expired: true }),
-        change(Change::Reachability { contact: "sip:101@192.0.2.9".into(), reachable: false }),
+        change(Change::Unregistered {
+            endpoint: "".into(),
+            contact: "sip:101@192.0.2.9".into(),
+            expired: true,
+        }),
+        change(Change::Reachability {
+            endpoint: "".into(),
+            contact: "sip:101@192.0.2.9".into(),
+            reachable: false,
+        }),
         change(Change::Failed {
+            endpoint: "".into(),
             cause: FailureCause::WrongPassword,
             far,
             call_id: "id".into(),

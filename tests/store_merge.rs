@@ -232,3 +232,49 @@ fn a_damaged_segment_is_not_merged() {
     let of_anna = all.iter().filter(|r| *r.user.user == *"anna").count();
     assert_eq!((gaps, got.len()), (1, of_anna - 13 + 1));
 }
+
+/// Sixteen segments with more bytes than one turn rewrites.
+fn fill_large(store: &Store, clock: &Clock) -> Vec<Record> {
+    let mut all = Vec::new();
+    for n in 0..16 {
+        let now = clock.now().0;
+        let large = |i: usize| {
+            let mut record = record(["anna", "bert"][i % 2], now, n * 100 + i * 7 + 1);
+            if let Payload::Packet(packet) = &mut record.payload {
+                packet.bytes = vec![b'x'; 200 * 1024].into();
+            }
+            record
+        };
+        let mut records: Vec<Record> = (0..15).map(large).collect();
+        store.append(&mut records).unwrap();
+        all.extend(records);
+        store.seal().unwrap();
+        clock.set(Timestamp(now + MINUTE));
+    }
+    all
+}
+
+#[test]
+fn a_large_merge_takes_several_turns_and_is_given_up_without_a_trace() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Clock::fixed(Timestamp(START));
+    let store = Store::open(dir.path(), options(), clock.clone()).unwrap();
+    let all = fill_large(&store, &clock);
+    store.maintain(&two_days).unwrap();
+    assert_eq!((store.status().segments, files(dir.path(), ".tmp")), (16, 1), "half-way");
+    check(&store, &all);
+    store.close().unwrap();
+    assert_eq!((files(dir.path(), ".seg"), files(dir.path(), ".tmp")), (16, 0));
+    drop(store);
+    let store = Store::open(dir.path(), options(), clock.clone()).unwrap();
+    store.maintain(&two_days).unwrap();
+    drop(store);
+    assert_eq!(files(dir.path(), ".tmp"), 1, "killed half-way");
+    let store = Store::open(dir.path(), options(), clock).unwrap();
+    check(&store, &all);
+    for _ in 0..3 {
+        store.maintain(&two_days).unwrap();
+        check(&store, &all);
+    }
+    assert_eq!((store.status().segments, files(dir.path(), ".tmp")), (1, 0));
+}

@@ -28,6 +28,8 @@ use crate::mix::{Message, Mix, USERS};
 const START: i64 = 1_700_000_000_000_000;
 /// Packets between two flushes: 200 ms at 10,000 a second.
 const FLUSH: usize = 2_000;
+/// Packets of a round of the drain: its rest of 5 ms at 50,000 a second.
+const ROUND: usize = 250;
 
 /// CPU time of this thread.
 fn cpu() -> Duration {
@@ -145,7 +147,8 @@ pub(crate) fn run(root: &Path, packets: usize) {
     let clock = Clock::fixed(Timestamp(START));
     let options = || Options { min_free_bytes: 0, max_bytes: 100 << 30, ..Options::default() };
     let store = Store::open(&root.join("ring"), options(), clock.clone()).expect("a fresh folder");
-    let tap = Arc::new(Tap::new(FLUSH, 64 << 20, clock.clone()));
+    // so large that a full batch is no overload
+    let tap = Arc::new(Tap::new(16 * FLUSH, 64 << 20, clock.clone()));
     let mut drain = Drain::new(tap.clone(), pbx.attributor.clone(), pbx.settings.clone());
     let mut mix = Mix::new(4);
     let mut spent = Spent::default();
@@ -153,23 +156,24 @@ pub(crate) fn run(root: &Path, packets: usize) {
     let retention = |_: &str| Duration::from_hours(48);
     for _ in 0..packets / FLUSH {
         let messages: Vec<Message> = (0..FLUSH).map(|_| mix.message()).collect();
-        for message in &messages {
-            assert!(tap.push(reference(message)), "there is room for all of them");
+        for part in messages.chunks(ROUND) {
+            for message in part {
+                assert!(tap.push(reference(message)), "there is room for all of them");
+            }
+            let now = Timestamp(START + part.last().map_or(0, |last| last.time));
+            clock.set(now);
+            timed(&mut spent.drain, || {
+                let mut sink = |caught: Caught<'_>| {
+                    if let Caught::Packet(captured) = caught {
+                        assert_eq!(captured.certainty, Certainty::Proven);
+                        kept += 1;
+                        let time = captured.packet.time;
+                        store.append_packet(time, &captured.user, parts(&captured)).expect("open");
+                    }
+                };
+                while drain.round(now, &mut sink) > 0 {}
+            });
         }
-        let now = Timestamp(START + messages.last().map_or(0, |last| last.time));
-        clock.set(now);
-        timed(&mut spent.drain, || {
-            let mut sink = |caught: Caught<'_>| {
-                if let Caught::Packet(captured) = caught {
-                    assert_eq!(captured.certainty, Certainty::Proven);
-                    kept += 1;
-                    store
-                        .append_packet(captured.packet.time, &captured.user, parts(&captured))
-                        .expect("open");
-                }
-            };
-            while drain.round(now, &mut sink) > 0 {}
-        });
         timed(&mut spent.flush, || store.flush().expect("never fails"));
         if store.is_seal_due() {
             timed(&mut spent.seal, || store.maintain(&retention).expect("never fails"));

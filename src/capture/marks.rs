@@ -22,13 +22,9 @@ pub(super) struct Line {
     pub(super) next: usize,
     /// Where its first `:` is; its end if it has none.
     pub(super) colon: usize,
-    /// How many `:` stand before its first `@`; more than three count as three or more.
-    pub(super) colons: u32,
-    /// How many `@` it has; more than three count as three or more.
-    pub(super) ats: u32,
-    /// It has a `%`.
-    pub(super) escapes: bool,
-    /// It has a `=` that may stand behind the name of a secret.
+    /// It has a `@`.
+    pub(super) at: bool,
+    /// It has a `%`, or a `=` that may stand behind the name of a secret.
     pub(super) suspect: bool,
 }
 
@@ -39,14 +35,10 @@ impl Line {
 
     /// Adds the marks that a block has `within` the line.
     fn note(&mut self, base: usize, block: &Block, within: u64) {
-        let (colons, ats) = (block.colons & within, block.ats & within);
+        let colons = block.colons & within;
         let colon = if colons == 0 { usize::MAX } else { base + offset(colons) };
         self.colon = self.colon.min(colon);
-        // those below the lowest `@`
-        let before = if self.ats == 0 { colons & ats.wrapping_sub(1) & !ats } else { 0 };
-        self.colons += few(before);
-        self.ats += few(ats);
-        self.escapes |= block.escapes & within != 0;
+        self.at |= block.ats & within != 0;
         self.suspect |= block.suspects & within != 0;
     }
 
@@ -56,30 +48,26 @@ impl Line {
     }
 }
 
-/// How many bits are set, if no more than three.
-fn few(bits: u64) -> u32 {
-    let second = bits & bits.wrapping_sub(1);
-    let third = second & second.wrapping_sub(1);
-    u32::from(bits != 0) + u32::from(second != 0) + u32::from(third != 0)
-}
-
 /// The lines of one message. Made to be used again: [`Marks::read`] forgets the message before.
 #[derive(Debug, Default)]
 pub(super) struct Marks {
     lines: Vec<Line>,
+    blocks: Vec<Block>,
 }
 
 impl Marks {
     /// The marks of `data`.
     pub(super) fn of(data: &[u8]) -> Self {
-        let mut marks = Self::default();
+        let lines = Vec::with_capacity(32);
+        let mut marks = Self { lines, blocks: Vec::with_capacity(data.len() / BLOCK + 1) };
         marks.read(data);
         marks
     }
 
-    /// Marks `data`. Cost: 0.2 ns a byte.
+    /// Marks `data`. Cost: 0.3 ns a byte.
     pub(super) fn read(&mut self, data: &[u8]) {
         self.lines.clear();
+        self.blocks.clear();
         let mut line = Line::from(0);
         let (whole, rest) = data.as_chunks::<BLOCK>();
         let mut last = [0; BLOCK];
@@ -106,6 +94,7 @@ impl Marks {
                 line = Line::from(next);
             }
             line.note(base, &block, left);
+            self.blocks.push(block);
         }
         if line.start < data.len() {
             self.lines.push(line.finished(data.len(), data.len()));
@@ -117,6 +106,25 @@ impl Marks {
         self.lines.get(number)
     }
 
+    /// How many `@` the line has, and how many `:` before the first.
+    pub(super) fn ats_and_colons(&self, line: &Line) -> (u32, u32) {
+        let (mut ats, mut colons) = (0, 0);
+        for (n, block) in self.blocks.iter().enumerate().skip(line.start / BLOCK) {
+            let base = n * BLOCK;
+            if base >= line.end {
+                break;
+            }
+            let within = below(line.end - base) & !below(line.start.saturating_sub(base));
+            let here = block.ats & within;
+            if ats == 0 {
+                // those below the lowest `@`
+                colons += (block.colons & within & here.wrapping_sub(1) & !here).count_ones();
+            }
+            ats += here.count_ones();
+        }
+        (ats, colons)
+    }
+
     /// The number of the first line that is not empty: what comes before it may be carried by a stream before each
     /// message (RFC 3261 section 7.5).
     pub(super) fn first(&self) -> usize {
@@ -124,12 +132,17 @@ impl Marks {
     }
 
     /// The line of this number with its continuation lines. An empty line has none.
+    #[inline]
     pub(super) fn logical(&self, data: &[u8], number: usize) -> Option<Logical> {
         let line = self.line(number)?;
         let mut whole = Logical { end: line.end, next: line.next, after: number + 1, hollow: None };
-        if line.end == line.start {
-            return Some(whole);
+        if line.end > line.start && is_blank(byte(data, line.next)) {
+            self.unfold(data, &mut whole);
         }
+        Some(whole)
+    }
+
+    fn unfold(&self, data: &[u8], whole: &mut Logical) {
         while is_blank(byte(data, whole.next))
             && let Some(more) = self.line(whole.after)
         {
@@ -139,23 +152,23 @@ impl Marks {
             }
             (whole.end, whole.next) = (more.end, more.next);
         }
-        Some(whole)
     }
 }
 
 /// A bit for each byte of a block; the first byte's is the lowest.
+#[derive(Debug)]
 struct Block {
     breaks: u64,
     colons: u64,
     ats: u64,
-    escapes: u64,
+    /// `%`, and `=` that may stand behind the name of a secret.
     suspects: u64,
 }
 
 impl Block {
     /// Of the bytes that stand at `base` of `data`.
     fn of(bytes: &[u8; BLOCK], data: &[u8], base: usize) -> Self {
-        let mut block = Self { breaks: 0, colons: 0, ats: 0, escapes: 0, suspects: 0 };
+        let mut block = Self { breaks: 0, colons: 0, ats: 0, suspects: 0 };
         let mut equals = 0;
         for (n, &part) in bytes.as_chunks::<16>().0.iter().enumerate() {
             let part = u8x16::new(part);
@@ -164,7 +177,7 @@ impl Block {
             block.breaks |= bits(is(b'\r') | is(b'\n'));
             block.colons |= bits(is(b':'));
             block.ats |= bits(is(b'@'));
-            block.escapes |= bits(is(b'%'));
+            block.suspects |= bits(is(b'%'));
             equals |= bits(is(b'='));
         }
         while equals != 0 {
@@ -174,6 +187,11 @@ impl Block {
         }
         block
     }
+}
+
+/// The lowest so many bits.
+fn below(bits: usize) -> u64 {
+    if bits < BLOCK { (1 << bits) - 1 } else { u64::MAX }
 }
 
 /// Place of the lowest bit.

@@ -236,7 +236,7 @@ impl Registrations {
             self.call_ids.insert(call_id_hash, (call_id.clone(), key.clone()));
         }
         let contact = Contact { contact: contact.clone(), far, call_id, call_id_hash };
-        self.contacts.entry(key.clone()).or_default().push(contact);
+        self.contacts.entry(key.clone()).or_insert_with(|| Vec::with_capacity(1)).push(contact);
         self.len += 1;
     }
 

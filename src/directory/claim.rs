@@ -20,7 +20,7 @@ impl Claims {
     /// Adds a claim; gives back who owned it before, if it was another.
     pub(super) fn claim(&mut self, name: &Arc<str>, rank: Rank, user: &Arc<UserKey>) -> Option<Arc<UserKey>> {
         let before = self.first(name).filter(|owner| *owner != user).cloned();
-        let claims = self.0.entry(name.clone()).or_default();
+        let claims = self.0.entry(name.clone()).or_insert_with(|| Vec::with_capacity(1));
         claims.push((rank, user.clone()));
         claims.sort_unstable();
         before.filter(|owner| self.first(name) != Some(owner))

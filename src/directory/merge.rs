@@ -83,7 +83,7 @@ pub(super) fn merge(
 }
 
 fn claims(entry: Option<&UserEntry>, guests: &[(&UserKey, &Told)]) -> Vec<(Arc<str>, Rank)> {
-    let mut out: Vec<(Arc<str>, Rank)> = Vec::new();
+    let mut out: Vec<(Arc<str>, Rank)> = Vec::with_capacity(1);
     let mut claim = |name: &Arc<str>, rank| {
         if !name.is_empty() && !out.iter().any(|(known, _)| known == name) {
             out.push((name.clone(), rank));

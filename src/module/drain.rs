@@ -14,8 +14,8 @@ use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::error::Result;
 use crate::event::{Change, UserKey};
-use crate::module::Core;
 use crate::module::thread::{Faults, TICK, Worker};
+use crate::module::{Core, Recorder};
 use crate::store::record::{Attribution, Gap, GapCause, PacketParts, Payload, Record};
 
 /// How long the drain rests when the queue is empty: polling, because waking it would cost the PBX's thread.
@@ -48,6 +48,7 @@ pub(super) fn start(core: &Arc<Core>, config: &Config) -> Result<Worker> {
         let mut users = core.directory.count();
         let mut owed = 0;
         let mut faults = Faults::default();
+        let mut recorder = Recorder::new();
         let mut ticked = Instant::now();
         while !core.stop.load(Ordering::Acquire) {
             faults.guarded("the owners of endpoints", || core.assign());
@@ -59,6 +60,9 @@ pub(super) fn start(core: &Arc<Core>, config: &Config) -> Result<Worker> {
                 users = core.directory.count();
                 faults.guarded("expiry", || core.keep(core.state.expire(core.clock.now())));
             }
+            faults.guarded("the recorder", || {
+                recorder.poll(&core.state, &core.directory, &core.store, &core.clock);
+            });
             if taken.unwrap_or(0) == 0 {
                 std::thread::sleep(REST);
             }
@@ -69,6 +73,10 @@ pub(super) fn start(core: &Arc<Core>, config: &Config) -> Result<Worker> {
                 break;
             }
         }
+        faults.guarded("the recorder", || {
+            recorder.poll(&core.state, &core.directory, &core.store, &core.clock);
+            recorder.stop(&core.store, &core.clock);
+        });
         // for a `close` that waits no longer
         faults.guarded("flush", || drop(core.store.flush()));
     })

@@ -17,11 +17,51 @@ pub struct KeptPage {
     /// Users that are in no directory any more, most first.
     pub former: Vec<(UserKey, u64)>,
     /// Orders to purge, newest first.
-    pub orders: Vec<Order>,
+    pub orders: Vec<Ordered>,
     /// Bytes of all files.
     pub bytes: u64,
     /// When it was asked.
     pub at: Timestamp,
+}
+
+/// An order to remove packets for good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ordered {
+    /// Grows with each.
+    pub id: u64,
+    /// Of which company; empty: of nobody known.
+    pub company: Arc<str>,
+    /// Of which user alone.
+    pub user: Option<Arc<str>>,
+    /// Only what was kept at a higher dump detail.
+    pub above: Option<DumpDetail>,
+    /// When.
+    pub asked: Timestamp,
+    /// When nothing was left; `None`: it is under way.
+    pub ended: Option<Timestamp>,
+    /// Packets removed so far.
+    pub packets: u64,
+    /// Bytes on the disk that are still to be looked through.
+    pub bytes_left: u64,
+    /// Why it can't go on.
+    pub waits: Option<String>,
+}
+
+impl From<Order> for Ordered {
+    fn from(order: Order) -> Self {
+        let Purge { company, user, above, leaves_gap: _ } = order.purge;
+        Self {
+            id: order.id,
+            company,
+            user: user.filter(|user| !user.is_empty()),
+            above,
+            asked: order.asked,
+            ended: order.ended,
+            packets: order.packets,
+            bytes_left: order.bytes_left,
+            waits: order.waits,
+        }
+    }
 }
 
 /// One company's packets.
@@ -74,8 +114,7 @@ impl Query {
             }
         }
         companies.sort_by_key(|company| std::cmp::Reverse(company.bytes));
-        let mut orders = self.0.store.purges();
-        orders.reverse();
+        let orders = self.0.store.purges().into_iter().rev().map(Ordered::from).collect();
         let bytes = self.0.store.status().bytes_on_disk;
         Ok(KeptPage { companies, former, orders, bytes, at: self.now() })
     }

@@ -23,6 +23,7 @@ pub use crate::audit::Entry as AuditEntry;
 
 pub mod diagnostics;
 pub mod kept;
+pub mod rewind;
 pub(crate) mod tally;
 pub mod terminal;
 pub(crate) mod terminals;

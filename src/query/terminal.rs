@@ -125,12 +125,12 @@ impl Query {
         }
     }
 
-    /// The user's registration changes of the two days, without those of other terminals' contacts.
+    /// The terminal's registration changes of the two days.
     fn history(&self, user: &UserKey, all: &[Matched<'_>], mine: &Matched<'_>) -> Result<Vec<HistoryView>> {
-        let others: Vec<&str> = all
+        let others: Vec<(&str, &str)> = all
             .iter()
             .filter(|m| m.view.id != mine.view.id)
-            .flat_map(|m| m.contacts.iter().map(|c| &*c.contact))
+            .flat_map(|m| m.contacts.iter().map(|c| (&*c.endpoint.endpoint, &*c.contact)))
             .collect();
         let mut lines = Vec::new();
         let mut before = None;
@@ -147,7 +147,7 @@ impl Query {
             before = records.last().map(|record| (record.time, record.seq));
             let is_last = records.len() < HISTORY_READ;
             lines.extend(records.into_iter().filter_map(|record| match record.payload {
-                Payload::Change(change) if is_registration(&change, &others) => {
+                Payload::Change(change) if is_registration(&change, mine.endpoint.as_deref(), &others) => {
                     Some(HistoryView { time: record.time, words: change_words(&change) })
                 }
                 _ => None,
@@ -161,12 +161,18 @@ impl Query {
     }
 }
 
-fn is_registration(change: &Change, others: &[&str]) -> bool {
+/// Whether a change is a line of this terminal's history: of its own endpoint, where the ring says which (an earlier
+/// version did not), and not of a contact that another terminal has now.
+fn is_registration(change: &Change, mine: Option<&str>, others: &[(&str, &str)]) -> bool {
+    let is_mine = |endpoint: &str| endpoint.is_empty() || mine == Some(endpoint);
     match change {
-        Change::Registered { contact, .. }
-        | Change::Unregistered { contact, .. }
-        | Change::Reachability { contact, .. } => !others.contains(&&**contact),
-        Change::Failed { .. } => true,
+        Change::Registered { endpoint, contact, .. }
+        | Change::Unregistered { endpoint, contact, .. }
+        | Change::Reachability { endpoint, contact, .. } => {
+            let is_same = |of: &str| endpoint.is_empty() || of == &**endpoint;
+            is_mine(endpoint) && !others.iter().any(|(of, other)| is_same(of) && *other == &**contact)
+        }
+        Change::Failed { endpoint, .. } => is_mine(endpoint),
         Change::Sticker { .. } | Change::Call { .. } => false,
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::clock::Timestamp;
 use crate::directory::{Company, User};
-use crate::event::{CallDirection, CallPhase, Kind, Sticker, Transport};
+use crate::event::{CallDirection, CallPhase, Grey, Kind, Sticker, Transport, UserKey};
 use crate::query::Query;
 use crate::query::tally::Moment;
 use crate::query::terminals::{id_safe, terminals};
@@ -68,6 +68,8 @@ pub struct Row {
     pub calls: u32,
     /// Since when the sticker is so; `Timestamp(0)`: since before the module was loaded.
     pub since: Timestamp,
+    /// Why, if the sticker is grey.
+    pub grey: Option<Grey>,
     /// All; the page shows four as icons and counts the rest.
     pub terminals: Vec<TerminalView>,
     /// Calls now.
@@ -131,20 +133,7 @@ impl Query {
         let company = self.company(company)?;
         let (moment, users) = self.users_at(&company.id);
         let version = self.version(moment);
-        let mut totals = Totals::default();
-        let mut departments = BTreeSet::new();
-        let rows = users
-            .iter()
-            .map(|user| {
-                let state = self.0.state.user(&user.key);
-                *totals.of(state.sticker) += 1;
-                departments.insert(Arc::clone(&user.department));
-                row(user, &state)
-            })
-            .collect();
-        departments.remove("");
-        let departments = departments.into_iter().collect();
-        Some(Wall { version, company, rows, totals, departments, at: self.now() })
+        Some(assemble((company, &users), (version, self.now()), |key| self.0.state.user(key)))
     }
 
     /// What changed on a company's wall since `version`, a [`Wall::version`] or [`WallUpdate::version`].
@@ -194,6 +183,28 @@ fn same_epoch(version: &str, now: &str) -> Option<u64> {
     (epoch == epoch_now && state <= state_now.parse().ok()?).then_some(state)
 }
 
+/// The wall of these users, each as `state` has it.
+pub(super) fn assemble(
+    (company, users): (Arc<Company>, &[Arc<User>]),
+    (version, at): (String, Timestamp),
+    state: impl Fn(&UserKey) -> Arc<UserState>,
+) -> Wall {
+    let mut totals = Totals::default();
+    let mut departments = BTreeSet::new();
+    let rows = users
+        .iter()
+        .map(|user| {
+            let state = state(&user.key);
+            *totals.of(state.sticker) += 1;
+            departments.insert(Arc::clone(&user.department));
+            row(user, &state)
+        })
+        .collect();
+    departments.remove("");
+    let departments = departments.into_iter().collect();
+    Wall { version, company, rows, totals, departments, at }
+}
+
 fn row(user: &Arc<User>, state: &UserState) -> Row {
     Row {
         id: format!("u-{}", id_safe(&user.key.user)),
@@ -201,6 +212,7 @@ fn row(user: &Arc<User>, state: &UserState) -> Row {
         sticker: state.sticker,
         calls: state.calls,
         since: state.since,
+        grey: (state.sticker == Sticker::Offline).then_some(state.grey),
         terminals: terminals(user, state).into_iter().map(|m| m.view).collect(),
         now: state.legs.iter().map(call).collect(),
     }

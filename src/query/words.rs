@@ -59,16 +59,16 @@ pub(crate) fn change_words(change: &Change) -> String {
     match change {
         Change::Sticker { sticker, calls: 0 } => format!("Sticker: {}.", sticker.word()),
         Change::Sticker { sticker, calls } => format!("Sticker: {} {calls}.", sticker.word()),
-        Change::Registered { contact, far, transport, user_agent } => {
+        Change::Registered { contact, far, transport, user_agent, .. } => {
             let over = if *transport == Transport::Unknown { "" } else { transport.name() };
             format!("Registered{} {over}: {contact} ({user_agent}).", place(far))
                 .replace(" :", ":")
                 .replace(" ()", "")
         }
-        Change::Unregistered { contact, expired: true } => format!("Registration expired: {contact}."),
-        Change::Unregistered { contact, expired: false } => format!("Unregistered: {contact}."),
-        Change::Reachability { contact, reachable: true } => format!("Answers again: {contact}."),
-        Change::Reachability { contact, reachable: false } => format!("Does not answer: {contact}."),
+        Change::Unregistered { contact, expired: true, .. } => format!("Registration expired: {contact}."),
+        Change::Unregistered { contact, expired: false, .. } => format!("Unregistered: {contact}."),
+        Change::Reachability { contact, reachable: true, .. } => format!("Answers again: {contact}."),
+        Change::Reachability { contact, reachable: false, .. } => format!("Does not answer: {contact}."),
         Change::Failed { cause, far, .. } => format!("Failed{}. {}", place(far), cause_words(*cause)),
         Change::Call { phase, direction, far_number, far_name, cause, .. } => {
             let step = match phase {

@@ -68,6 +68,11 @@ impl Failures {
         self.0.iter().cloned().collect()
     }
 
+    /// The one that happened or was repeated last.
+    pub(super) fn newest(&self) -> Option<&Failure> {
+        self.0.front()
+    }
+
     /// Adds one; keeps at most `most` rows.
     pub(super) fn add(&mut self, mut failure: Failure, most: usize) -> Added {
         let recent = self.0.iter().take(FAILURES_PER_USER);

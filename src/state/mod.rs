@@ -25,7 +25,7 @@ use parking_lot::Mutex;
 pub use self::snapshot::{Changes, Contact, Failure, Leg, Totals, UserState};
 use self::tables::Tables;
 use crate::clock::Timestamp;
-use crate::event::{EndpointKey, Event, UserKey};
+use crate::event::{EndpointKey, Event, Shown, UserKey};
 
 /// Bytes kept of a text that a peer chooses: User-Agent, Call-ID, names.
 const SHORT: usize = 256;
@@ -66,6 +66,8 @@ pub struct State {
     tables: Mutex<Tables>,
     /// The tables' version, readable without the lock; set while it is held.
     version: AtomicU64,
+    /// As above: how many users were forgotten.
+    forgotten: AtomicU64,
     unknown: Arc<UserState>,
 }
 
@@ -78,7 +80,12 @@ impl Default for State {
 impl State {
     /// Nobody, nothing.
     pub fn new() -> Self {
-        Self { tables: Mutex::default(), version: AtomicU64::new(0), unknown: Arc::default() }
+        Self {
+            tables: Mutex::default(),
+            version: AtomicU64::new(0),
+            forgotten: AtomicU64::new(0),
+            unknown: Arc::default(),
+        }
     }
 
     /// Replaces the map from endpoint to user. Contacts and legs stay with their endpoint; those of an endpoint that
@@ -173,10 +180,20 @@ impl State {
         self.tables.lock().user(key).unwrap_or_else(|| Arc::clone(&self.unknown))
     }
 
+    /// What the wall shows of a user now. Costs a look-up and a copy of the contacts, and leaves nothing in memory.
+    pub fn shown(&self, key: &UserKey) -> Shown {
+        self.tables.lock().shown(key).unwrap_or_default()
+    }
+
     /// Grows with each visible change of any user: all of [`UserState`] but a contact's `refreshed`, `call_id` and
     /// `round_trip`, and how many equal failures there were. Takes no lock.
     pub fn version(&self) -> u64 {
         self.version.load(Ordering::Acquire)
+    }
+
+    /// Grows with each user that is forgotten, whom [`State::changed_since`] does not name. Takes no lock.
+    pub fn forgotten(&self) -> u64 {
+        self.forgotten.load(Ordering::Acquire)
     }
 
     /// Users who changed visibly after `version`, each once, the latest change last. Takes no lock when there are none;
@@ -210,6 +227,7 @@ impl State {
         let mut tables = self.tables.lock();
         work(&mut tables, &mut changes);
         self.version.store(tables.users.version(), Ordering::Release);
+        self.forgotten.store(tables.users.forgotten(), Ordering::Release);
         drop(tables);
         changes
     }

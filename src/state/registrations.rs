@@ -133,6 +133,7 @@ fn overdue(deadline: Timestamp, now: Timestamp) -> bool {
 /// The change that says that a contact was bound.
 pub(super) fn registered(contact: &Contact) -> Change {
     Change::Registered {
+        endpoint: Arc::clone(&contact.endpoint.endpoint),
         contact: Arc::clone(&contact.contact),
         far: contact.far,
         transport: contact.transport,
@@ -186,6 +187,10 @@ impl Registrations {
         };
         self.queue(&mut bound, slot);
         let told = registered(&bound.contact);
+        if contacts.bound.is_empty() {
+            // nearly every endpoint has one
+            contacts.bound.reserve_exact(1);
+        }
         contacts.bound.push(bound);
         Bind::New { told, out }
     }
@@ -230,7 +235,11 @@ impl Registrations {
         match (contact.reachable.replace(reachable), reachable) {
             (None, true) => Reach::First,
             (before, now) if before == Some(now) => Reach::Same,
-            _ => Reach::Changed(Change::Reachability { contact: Arc::clone(&contact.contact), reachable }),
+            _ => Reach::Changed(Change::Reachability {
+                endpoint: Arc::clone(&contact.endpoint.endpoint),
+                contact: Arc::clone(&contact.contact),
+                reachable,
+            }),
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::clock::Timestamp;
 use crate::event::{
-    CallDirection, CallPhase, Change, EndpointKey, FailureCause, Sticker, Transport, UserKey,
+    CallDirection, CallPhase, Change, EndpointKey, FailureCause, Grey, Sticker, Transport, UserKey,
 };
 
 /// What apply, expire, assign, own and activate made happen: whose, when, what.
@@ -23,6 +23,8 @@ pub struct UserState {
     pub version: u64,
     /// Since when the sticker is so; `Timestamp(0)`: since before the module was loaded.
     pub since: Timestamp,
+    /// Why, if the sticker is grey; else the default.
+    pub grey: Grey,
     /// Registrations of all endpoints, the newest binding first.
     pub contacts: Vec<Contact>,
     /// Legs of calls in progress, the oldest first.

@@ -15,7 +15,7 @@ use super::order::Order;
 use super::slab::Slab;
 use super::snapshot::{Changes, Failure, UserState};
 use crate::clock::Timestamp;
-use crate::event::{Change, Sticker, UserKey};
+use crate::event::{Bound, Change, Grey, Shown, Sticker, UserKey};
 
 /// Changes of registrations kept of a user.
 const HISTORY: usize = 50;
@@ -51,6 +51,28 @@ pub(super) struct Row {
     snapshot: Option<Arc<UserState>>,
 }
 
+impl Row {
+    /// Why the sticker is grey: what happened last, an attempt that failed or the end of a registration.
+    fn grey(&self) -> Grey {
+        if self.sticker != Sticker::Offline {
+            return Grey::default();
+        }
+        let ended = self.history.iter().find_map(|(time, change)| match change {
+            Change::Unregistered { expired: true, .. } => Some((*time, Grey::Expired)),
+            Change::Unregistered { .. } => Some((*time, Grey::Unregistered)),
+            _ => None,
+        });
+        match (ended, self.failures.newest()) {
+            (Some((time, ended)), Some(failure)) if failure.time < time => ended,
+            (_, Some(failure)) => Grey::Failed(failure.cause),
+            (Some((_, ended)), None) => ended,
+            // it was green once, without a registration
+            (None, None) if self.since != Timestamp::default() => Grey::Unregistered,
+            (None, None) => Grey::Never,
+        }
+    }
+}
+
 /// How many users of each sticker.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Count {
@@ -78,6 +100,8 @@ pub(super) struct Users {
     rows: Slab<Row>,
     order: Order,
     version: u64,
+    /// How many users were dropped so far.
+    forgotten: u64,
     pub(super) count: Count,
 }
 
@@ -116,6 +140,10 @@ impl Users {
         self.version
     }
 
+    pub(super) fn forgotten(&self) -> u64 {
+        self.forgotten
+    }
+
     /// Users whose last visible change is after `version`, in the order of those changes.
     pub(super) fn changed_since(&self, version: u64) -> Vec<Arc<UserKey>> {
         let rows = self.order.newest_first().map_while(|at| self.rows.get(at));
@@ -150,6 +178,10 @@ impl Users {
     pub(super) fn note(&mut self, at: usize, time: Timestamp, change: Change, out: &mut Changes) {
         let Some(row) = self.rows.get_mut(at) else { return };
         row.history.truncate(HISTORY - 1);
+        if row.history.is_empty() {
+            // most users have registered once and stay
+            row.history.reserve_exact(1);
+        }
         row.history.push_front((time, change.clone()));
         out.push((Arc::clone(&row.key), time, change));
     }
@@ -157,9 +189,10 @@ impl Users {
     /// Keeps a failure.
     pub(super) fn fail(&mut self, at: usize, failure: Failure) -> Added {
         let Some(row) = self.rows.get_mut(at) else { return Added::Repeat };
+        let grey = row.grey();
         let added = row.failures.add(failure, FAILURES_PER_USER);
         row.snapshot = None;
-        if added == Added::New {
+        if added == Added::New || row.grey() != grey {
             self.bump(at);
         }
         added
@@ -224,6 +257,7 @@ impl Users {
             return;
         }
         if let Some(row) = self.rows.remove(at) {
+            self.forgotten += 1;
             self.numbers.remove(&row.key);
             self.order.remove(at);
             *self.count.of(row.sticker) -= 1;
@@ -255,6 +289,7 @@ impl Users {
             calls: row.calls,
             version: row.version,
             since: row.since,
+            grey: row.grey(),
             contacts,
             legs,
             failures: row.failures.to_vec(),
@@ -263,6 +298,33 @@ impl Users {
         });
         row.snapshot = Some(Arc::clone(&made));
         Some(made)
+    }
+
+    /// As [`Self::snapshot`], of what the ring keeps; it is not kept here.
+    pub(super) fn shown(&self, at: usize, endpoints: &Endpoints) -> Option<Shown> {
+        let row = self.rows.get(at)?;
+        let own = row.endpoints.iter().filter_map(|at| endpoints.get(*at));
+        let mut contacts: Vec<Bound> = own
+            .flat_map(|endpoint| endpoint.contacts.iter())
+            .map(|contact| Bound {
+                endpoint: Arc::clone(&contact.endpoint.endpoint),
+                contact: Arc::clone(&contact.contact),
+                far: contact.far,
+                transport: contact.transport,
+                user_agent: Arc::clone(&contact.user_agent),
+                since: contact.since,
+                reachable: contact.reachable,
+            })
+            .collect();
+        contacts.sort_by_key(|contact| std::cmp::Reverse(contact.since));
+        Some(Shown {
+            sticker: row.sticker,
+            calls: row.calls,
+            since: row.since,
+            grey: row.grey(),
+            contacts,
+            active: row.active.clone(),
+        })
     }
 
     fn bump(&mut self, at: usize) {

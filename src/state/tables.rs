@@ -11,7 +11,7 @@ use super::snapshot::{Changes, Failure, Totals, UserState};
 use super::sticker::Users;
 use crate::clock::Timestamp;
 use crate::event::{
-    Call, CallPhase, Change, EndpointKey, FailureCause, Registration, RegistrationStep, UserKey,
+    Call, CallPhase, Change, EndpointKey, FailureCause, Registration, RegistrationStep, Shown, UserKey,
 };
 
 /// Everything that is happening now.
@@ -67,7 +67,7 @@ impl Tables {
         }
         let slot = self.find_or_add(&event.key);
         let Some(endpoint) = self.endpoints.get_mut(slot) else { return false };
-        let owner = endpoint.owner;
+        let (owner, name) = (endpoint.owner, Arc::clone(&endpoint.key.endpoint));
         let place = (slot, &endpoint.key, owner.is_some());
         match self.registrations.bind(&mut endpoint.contacts, place, event, at) {
             Bind::Late => {
@@ -84,7 +84,7 @@ impl Tables {
             Bind::New { told, out: pushed_out } => {
                 if let Some(contact) = pushed_out {
                     self.totals.contacts_dropped += 1;
-                    let gone = Change::Unregistered { contact, expired: false };
+                    let gone = Change::Unregistered { endpoint: name, contact, expired: false };
                     self.note(owner, at.0, gone, out);
                 }
                 self.note(owner, at.0, told, out);
@@ -105,13 +105,13 @@ impl Tables {
         let expired = event.step == RegistrationStep::Expired;
         let Some(slot) = self.endpoints.find(&event.key) else { return false };
         let Some(endpoint) = self.endpoints.get_mut(slot) else { return false };
-        let owner = endpoint.owner;
+        let (owner, name) = (endpoint.owner, Arc::clone(&endpoint.key.endpoint));
         let Some(contact) = self.registrations.unbind(&mut endpoint.contacts, event, at) else {
             // of one that is still bound the word came too late
             *moved = !endpoint.contacts.iter().any(|bound| *bound.contact == *event.contact);
             return false;
         };
-        self.note(owner, at.0, Change::Unregistered { contact, expired }, out);
+        self.note(owner, at.0, Change::Unregistered { endpoint: name, contact, expired }, out);
         self.after(slot, owner, false, at.0, out);
         true
     }
@@ -156,12 +156,13 @@ impl Tables {
             let stray = failure(event, cause, Arc::new(event.key.clone()), time);
             return self.strays.add(stray, FAILURES_UNOWNED) != Added::Repeat;
         };
+        let endpoint = Arc::clone(&key.endpoint);
         let failure = failure(event, cause, key, time);
         let (far, call_id, detail) = (failure.far, Arc::clone(&failure.call_id), Arc::clone(&failure.detail));
         if self.users.fail(owner, failure) == Added::Repeat {
             return false;
         }
-        self.users.tell(owner, time, Change::Failed { cause, far, call_id, detail }, out);
+        self.users.tell(owner, time, Change::Failed { endpoint, cause, far, call_id, detail }, out);
         true
     }
 
@@ -253,10 +254,10 @@ impl Tables {
         for _ in 0..most {
             let Some((slot, id)) = self.registrations.due(now) else { return false };
             let Some(endpoint) = self.endpoints.get_mut(slot) else { continue };
-            let owner = endpoint.owner;
+            let (owner, name) = (endpoint.owner, Arc::clone(&endpoint.key.endpoint));
             let gone = self.registrations.expire(&mut endpoint.contacts, (slot, id), now);
             if let Some(contact) = gone {
-                let change = Change::Unregistered { contact, expired: true };
+                let change = Change::Unregistered { endpoint: name, contact, expired: true };
                 self.note(owner, now, change, out);
                 self.after(slot, owner, false, now, out);
             }
@@ -267,6 +268,10 @@ impl Tables {
     pub(super) fn user(&mut self, key: &UserKey) -> Option<Arc<UserState>> {
         let at = self.users.find(key)?;
         self.users.snapshot(at, &self.endpoints)
+    }
+
+    pub(super) fn shown(&self, key: &UserKey) -> Option<Shown> {
+        self.users.shown(self.users.find(key)?, &self.endpoints)
     }
 
     pub(super) fn stray_failures(&self) -> Vec<Failure> {

@@ -15,6 +15,7 @@ use super::rewrite::Rewrite;
 use super::segment::Segment;
 use super::share::Plan;
 use super::sieve::Sieve;
+use super::trouble::{Fault, advice};
 use super::upkeep::Turn;
 
 /// Bytes before compression that one turn rewrites: about 0.2 s of a core, two turns' worth of a ring that takes
@@ -99,6 +100,9 @@ impl Store {
             }
         }
         self.remove_retired(turn);
+        if turn.chores.retry <= now {
+            self.trouble.clear(Fault::Chore);
+        }
         if turn.chores.retry <= now && self.is_purging() && self.next_purge(&self.segments()).is_none() {
             self.end_purges(turn);
         }
@@ -170,7 +174,8 @@ impl Store {
             Err(failed) => {
                 if why == Why::Purge && sources.iter().any(|source| source.damaged.load(Ordering::Relaxed)) {
                     let paths: Vec<String> = sources.iter().map(|source| self.shown(source)).collect();
-                    self.notice(format!("{}: can't be read, and is removed for a purge", paths.join(", ")));
+                    let text = format!("{}: can't be read, and is removed for a purge", paths.join(", "));
+                    self.trouble.notice(text, now);
                     return self.retire(turn, sources);
                 }
                 self.chore_failed(turn, now, failed);
@@ -228,7 +233,8 @@ impl Store {
         let (Failed::Write(error) | Failed::Sync(error)) = failed;
         turn.chores.retry = now.saturating_add(RETRY);
         self.waits(Some(error.to_string()));
-        self.notice(format!("{error}: the segments stay as they are, rewriting is tried again in a minute"));
+        let text = format!("{error}: the segments stay as they are, rewriting is tried again in a minute");
+        self.trouble.raise(Fault::Chore, format!("{text}: {}", advice(&error)));
     }
 
     /// Takes segments off the list; their files go as soon as no page reads them.
@@ -240,23 +246,22 @@ impl Store {
 
     fn remove_retired(&self, turn: &mut Turn) {
         let purging = self.is_purging();
-        turn.chores.retired.retain(|segment| {
+        for segment in std::mem::take(&mut turn.chores.retired) {
             // the list has let go of it, so nobody can begin to read it
-            if Arc::strong_count(segment) > 1 {
-                return true;
+            if Arc::strong_count(&segment) > 1 {
+                turn.chores.retired.push(segment);
+                continue;
             }
-            match self.folder.remove(Name::Segment(segment.facts.number)) {
-                Ok(()) => false,
+            let name = Name::Segment(segment.facts.number);
+            match self.folder.remove(name) {
+                Ok(()) => {}
                 Err(error) if purging => {
                     self.waits(Some(error.to_string()));
-                    true
+                    turn.chores.retired.push(segment);
                 }
-                Err(error) => {
-                    self.notice(format!("{error}: it is past its retention, remove it by hand"));
-                    false
-                }
+                Err(error) => self.left_over(turn, name, &error),
             }
-        });
+        }
     }
 
     /// Stops what is under way; nothing is lost by it.

@@ -5,10 +5,12 @@ use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use rustix::fs::FlockOperation;
 
+use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 
 /// A file of the ring.
@@ -82,18 +84,33 @@ pub(super) struct Folder {
 }
 
 const LOCK: &str = "lock";
+/// How often, and after which pause, the lock is tried: a process that was killed may be ending, and what a process
+/// forks has its lock until it runs another program.
+const TRIES: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(50);
 
 impl Folder {
-    /// Makes the folder if it is not there (0700), refuses one that others may write to, locks it.
+    /// Makes the folder if it is not there (0700), refuses one that others may write to or that is theirs, and locks
+    /// it. One that others may read is made private.
     pub(super) fn open(dir: &Path) -> Result<Self> {
-        let lock = Mutex::new(Some(claim(dir)?));
-        Ok(Self { dir: dir.to_owned(), lock })
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match claim(dir) {
+                Err(Error::Busy(_)) if tries < TRIES => std::thread::sleep(PAUSE),
+                claimed => return Ok(Self { dir: dir.to_owned(), lock: Mutex::new(Some(claimed?)) }),
+            }
+        }
+    }
+
+    /// Whether the lock file that we hold is still the folder's.
+    pub(super) fn is_ours(&self) -> bool {
+        self.lock.lock().as_ref().is_some_and(|file| is_at(file, &self.dir.join(LOCK)))
     }
 
     /// Makes and locks the folder again if somebody removed it.
     pub(super) fn restore(&self) -> Result<()> {
-        let lost = std::fs::metadata(self.dir.join(LOCK)).is_err();
-        if lost {
+        if !self.is_ours() {
             let file = claim(&self.dir)?;
             *self.lock.lock() = Some(file);
         }
@@ -172,6 +189,17 @@ impl Folder {
         }
     }
 
+    /// Whether somebody removed a file; not when the system only does not let us see it.
+    pub(super) fn is_missing(&self, name: Name) -> bool {
+        std::fs::symlink_metadata(self.path(name)).is_err_and(|e| e.kind() == ErrorKind::NotFound)
+    }
+
+    /// When a file was last changed, by the wall clock; `None`: not known.
+    pub(super) fn changed(&self, name: Name) -> Option<Timestamp> {
+        let changed = std::fs::symlink_metadata(self.path(name)).and_then(|data| data.modified()).ok()?;
+        Some(Timestamp::default().plus(changed.duration_since(std::time::UNIX_EPOCH).ok()?))
+    }
+
     /// Makes names durable.
     pub(super) fn sync(&self) -> Result<()> {
         File::open(&self.dir)
@@ -204,6 +232,12 @@ impl Folder {
     }
 }
 
+/// Whether this open file is the one of that name.
+pub(super) fn is_at(file: &File, path: &Path) -> bool {
+    let both = file.metadata().ok().zip(std::fs::symlink_metadata(path).ok());
+    both.is_some_and(|(held, there)| (held.dev(), held.ino()) == (there.dev(), there.ino()))
+}
+
 fn claim(dir: &Path) -> Result<File> {
     let advice = |what: String| Error::Stored { path: dir.to_owned(), what };
     match std::fs::symlink_metadata(dir) {
@@ -219,8 +253,17 @@ fn claim(dir: &Path) -> Result<File> {
         Ok(data) if !data.is_dir() => {
             return Err(advice("is not a folder: remove it or name another".into()));
         }
-        Ok(data) if data.mode() & 0o002 != 0 => {
-            return Err(advice("everybody may write to it: chmod 0700 it, and see what is in it".into()));
+        Ok(data) if data.uid() != rustix::process::geteuid().as_raw() => {
+            let (owner, own) = (data.uid(), rustix::process::geteuid().as_raw());
+            return Err(advice(format!(
+                "belongs to another account ({owner}): chown it to the one that the PBX runs as ({own}), and see what is in it"
+            )));
+        }
+        Ok(data) if data.mode() & 0o022 != 0 => {
+            let mode = data.mode() & 0o7777;
+            return Err(advice(format!(
+                "other accounts may write there (mode {mode:04o}): chmod 0700 it, and see what is in it"
+            )));
         }
         Ok(data) if data.mode() & 0o077 != 0 => {
             std::fs::set_permissions(dir, PermissionsExt::from_mode(0o700))

@@ -30,6 +30,8 @@ pub(super) struct Front {
     pub(super) sealing: Vec<Arc<Tier>>,
     pub(super) next_seq: u64,
     pub(super) stopped: Option<Stop>,
+    /// Another journal is about to take the place of this one: no flush meanwhile.
+    pub(super) is_held: bool,
     /// Bytes in memory beyond which records are dropped.
     pub(super) limit: u64,
     /// What could not be kept since the last record that was.
@@ -46,9 +48,17 @@ impl Front {
         }
     }
 
-    /// Keeps a record, or counts it as missing. Gives its seq. Beyond the limit packets are refused, and what is no
-    /// packet has an eighth more, so that a flood of packets does not keep changes and gaps out.
-    pub(super) fn push(&mut self, time: Timestamp, user: &UserKey, content: Content<'_>) -> u64 {
+    /// Nothing is stored from now on, unless the ring is closed anyway.
+    pub(super) fn stop(&mut self, stop: Stop) {
+        if self.stopped != Some(Stop::Closed) {
+            self.stopped = Some(stop);
+        }
+    }
+
+    /// Keeps a record, or counts it as missing. Gives its seq, and whether it is kept. Beyond the limit packets are refused,
+    /// and what is no packet has an eighth more, so that a flood of packets does not keep changes and gaps out. A page of
+    /// the wall is not missed in anybody's packets: who wrote it has to write it again.
+    pub(super) fn push(&mut self, time: Timestamp, user: &UserKey, content: Content<'_>) -> (u64, bool) {
         let packets = u64::from(matches!(content, Content::Packet(_)));
         let bytes = self.bytes();
         let limit = if packets > 0 { self.limit } else { self.limit.saturating_add(self.limit / 8) };
@@ -67,6 +77,7 @@ impl Front {
         });
         match refused {
             None => self.stored += packets,
+            Some(_) if matches!(content, Content::Wall(_)) => {}
             Some(cause) => {
                 self.lost += packets;
                 // a gap that can't be kept is not forgotten either
@@ -80,7 +91,7 @@ impl Front {
                 gap.packets = gap.packets.saturating_add(packets);
             }
         }
-        seq
+        (seq, refused.is_none())
     }
 
     /// Writes down what was missing, now that records are kept again.

@@ -10,9 +10,10 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::age::Stamp;
-use super::folder::{Folder, Name};
+use super::folder::{self, Folder, Name};
 use super::record::{MAX_BYTES, Row};
 use super::tier::Tier;
 use super::wire::{Reader, checksum, salt};
@@ -76,7 +77,11 @@ pub(super) struct Journal {
     pub(super) number: u64,
     pub(super) salt: u32,
     pub(super) path: PathBuf,
-    file: File,
+    /// `None`: the disk refused it.
+    file: Option<File>,
+    written: AtomicU64,
+    /// A sync failed.
+    failed: AtomicBool,
 }
 
 impl Journal {
@@ -99,25 +104,55 @@ impl Journal {
             drop(std::fs::remove_file(&path));
             return Err(Error::io("begin a journal", &path, e));
         }
-        Ok(Self { number, salt, path, file })
+        let file = Some(file);
+        Ok(Self { number, salt, path, file, written: AtomicU64::new(0), failed: AtomicBool::new(false) })
+    }
+
+    /// One that could not be begun: nothing can be written into it.
+    pub(super) fn absent(folder: &Folder, number: u64, salt: u32) -> Self {
+        let path = folder.path(Name::Journal(number));
+        let (written, failed) = (AtomicU64::new(0), AtomicBool::new(true));
+        Self { number, salt, path, file: None, written, failed }
+    }
+
+    fn file(&self) -> std::io::Result<&File> {
+        self.file.as_ref().ok_or_else(|| std::io::ErrorKind::NotFound.into())
     }
 
     /// Writes at `offset` after the header. Blocks; never under a lock.
     pub(super) fn write(&self, offset: u64, bytes: &[u8]) -> Result<()> {
-        self.file
-            .write_all_at(bytes, START.saturating_add(offset))
-            .map_err(|e| Error::io("write the journal", &self.path, e))
+        self.file()
+            .and_then(|file| file.write_all_at(bytes, START.saturating_add(offset)))
+            .map_err(|e| Error::io("write the journal", &self.path, e))?;
+        self.written.fetch_add(bytes.len() as u64, Ordering::AcqRel);
+        Ok(())
     }
 
-    /// Makes what was written durable. After an error the file must not be synced again.
+    /// Bytes written so far, repeated ones too: unchanged since before a sync, that sync covers them all.
+    pub(super) fn written(&self) -> u64 {
+        self.written.load(Ordering::Acquire)
+    }
+
+    /// Makes what was written durable. After an error the file is never synced again.
     pub(super) fn sync(&self) -> Result<()> {
-        self.file.sync_data().map_err(|e| Error::io("sync the journal", &self.path, e))
+        let fail = |e| Error::io("sync the journal", &self.path, e);
+        if self.failed.load(Ordering::Acquire) {
+            return Err(fail(std::io::Error::other("an earlier sync failed")));
+        }
+        self.file().and_then(File::sync_data).map_err(|e| {
+            self.failed.store(true, Ordering::Release);
+            fail(e)
+        })
     }
 
-    /// Whether the file still has a name.
+    /// Whether the file is still there under its name.
     pub(super) fn is_linked(&self) -> bool {
-        use std::os::unix::fs::MetadataExt;
-        self.file.metadata().is_ok_and(|data| data.nlink() > 0)
+        self.file.as_ref().is_some_and(|file| folder::is_at(file, &self.path))
+    }
+
+    /// Whether what is written into it can be trusted to stay.
+    pub(super) fn is_sound(&self) -> bool {
+        self.is_linked() && !self.failed.load(Ordering::Acquire)
     }
 }
 
@@ -162,7 +197,7 @@ pub(super) fn read(folder: &Folder, number: u64) -> Result<Found, Unusable> {
             (Err(None), None) => return Err(Unusable::Damaged),
         },
     };
-    let mut tier = Tier::new(number, stamp.stretch(), Vec::new());
+    let mut tier = Tier::new(number, stamp.stretch());
     let bytes = tier.adopt(bytes);
     let damaged = walk(&bytes, salt, &mut tier);
     Ok(Found { tier, stamp, damaged })

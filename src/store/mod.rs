@@ -5,8 +5,12 @@
 //! Records go into a `tier` in memory and, by [`Store::flush`], into its `journal`; `seal` turns a tier into
 //! a `segment` of `run`s; `retain` removes segments, by the ring's own clock (`age`).
 
+mod absent;
 mod age;
+mod ahead;
+pub mod board;
 mod chore;
+mod disk;
 mod folder;
 mod front;
 mod gap;
@@ -26,7 +30,9 @@ mod share;
 mod sieve;
 mod summary;
 mod tier;
+mod trouble;
 mod upkeep;
+pub mod wall;
 mod wire;
 
 pub use self::purge::{Order, Purge};
@@ -45,6 +51,7 @@ use self::folder::Folder;
 use self::front::Front;
 use self::record::{Content, PacketParts, Record};
 use self::segment::Segment;
+use self::trouble::Trouble;
 use self::upkeep::Turn;
 use crate::clock::{Clock, Timestamp};
 use crate::error::Result;
@@ -69,7 +76,7 @@ impl Default for Options {
         Self {
             max_bytes: 10 << 30,
             min_free_bytes: 1 << 30,
-            seal_bytes: 64 << 20,
+            seal_bytes: 16 << 20,
             seal_interval: Duration::from_mins(5),
         }
     }
@@ -157,15 +164,6 @@ struct Rules {
     limits: HashMap<Arc<str>, u64>,
 }
 
-/// What went wrong.
-#[derive(Debug, Default)]
-struct Trouble {
-    alarm: Option<String>,
-    /// Something that was overcome but has to be seen: shown until this steady time.
-    notice: Option<(String, Duration)>,
-    damaged: u64,
-}
-
 /// The ring in one folder. Locks: each for one table, never two at once, no I/O under any but `turn`.
 #[derive(Debug)]
 pub struct Store {
@@ -177,7 +175,7 @@ pub struct Store {
     /// What is sealed.
     segments: RwLock<Segments>,
     rules: RwLock<Rules>,
-    trouble: Mutex<Trouble>,
+    trouble: Trouble,
     /// What is to be purged, and what was; changed by the one whose turn it is.
     orders: Mutex<Vec<Order>>,
     /// Whose turn it is to maintain, seal or close: held over I/O, never taken by append, flush or reads.
@@ -206,7 +204,7 @@ impl Store {
         let mut front = self.front.write();
         front.check()?;
         for record in records {
-            record.seq = front.push(record.time, &record.user, Content::from(&record.payload));
+            record.seq = front.push(record.time, &record.user, Content::from(&record.payload)).0;
         }
         Ok(())
     }
@@ -218,7 +216,7 @@ impl Store {
     pub fn append_packet(&self, time: Timestamp, user: &UserKey, packet: PacketParts<'_>) -> Result<u64> {
         let mut front = self.front.write();
         front.check()?;
-        Ok(front.push(time, user, Content::Packet(packet)))
+        Ok(front.push(time, user, Content::Packet(packet)).0)
     }
 
     /// Sets how many bytes on the disk some companies may have; the others have as many as there is room for. Any
@@ -256,10 +254,9 @@ impl Store {
             status.newest = Some(status.newest.map_or(last, |t| t.max(last)));
         }
         status.bytes_on_disk += self.bad_bytes.load(Ordering::Relaxed);
-        let trouble = self.trouble.lock();
-        status.damaged += trouble.damaged;
-        let notice = trouble.notice.as_ref().map(|(text, _)| text);
-        status.alarm = trouble.alarm.as_ref().or(notice).cloned();
+        let (alarm, damaged) = self.trouble.shown();
+        status.alarm = alarm;
+        status.damaged += damaged;
         status
     }
 
@@ -276,25 +273,5 @@ impl Store {
             let at = segments.partition_point(|other| other.facts.times.1 > segment.facts.times.1);
             segments.insert(at, Arc::new(segment));
         }
-    }
-
-    fn alarm(&self, text: String) {
-        let is_new = {
-            let mut trouble = self.trouble.lock();
-            let is_new = trouble.alarm.as_ref() != Some(&text);
-            trouble.alarm = Some(text.clone());
-            is_new
-        };
-        if is_new {
-            tracing::error!("{text}");
-        }
-    }
-
-    fn notice(&self, text: String) {
-        let until = self.clock.steady() + Duration::from_hours(1);
-        tracing::warn!("{text}");
-        let mut trouble = self.trouble.lock();
-        trouble.notice = Some((text, until));
-        trouble.damaged += 1;
     }
 }

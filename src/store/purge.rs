@@ -155,7 +155,8 @@ impl Store {
             orders.clone()
         };
         if let Err(error) = self.write_orders(&orders) {
-            self.notice(format!("{error}: after a restart the purge begins again"));
+            let text = format!("{error}: after a restart the purge begins again");
+            self.trouble.notice(text, self.clock.steady());
         }
     }
 
@@ -183,13 +184,12 @@ impl Store {
         if !is_ready {
             return self.waits(Some("the disk does not take what is in memory".to_owned()));
         }
-        self.rotate(turn, now);
+        if !self.rotate(turn, now) {
+            // the records are still in the old journal
+            return;
+        }
         let until = {
             let front = self.front.read();
-            // a journal that could not be begun: the records are still in the old one
-            if front.stopped == Some(Stop::Disk) {
-                return;
-            }
             front.tier.seqs.map_or(front.next_seq, |(first, _)| first)
         };
         self.change_orders(|orders| {
@@ -257,12 +257,14 @@ impl Store {
             Ok(Some(text)) => self.waits(Some(text)),
             Ok(None) => {
                 let now = self.clock.now();
+                let mut told = Vec::new();
                 self.change_orders(|orders| {
                     for order in orders.iter_mut().filter(|order| begun.contains(&order.id)) {
                         (order.ended, order.waits, order.bytes_left) = (Some(now), None, 0);
-                        tracing::info!("purge {}: {} packets removed", order.id, order.packets);
+                        told.push(format!("purge {}: {} packets removed", order.id, order.packets));
                     }
                 });
+                told.into_iter().for_each(|text| self.trouble.say(text));
                 self.sweep();
             }
         }

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::age::{Age, Stretch};
+use super::ahead::{Ahead, Next};
 use super::folder::Name;
 use super::record::{Gap, GapCause, Names, Payload, Record, Row};
 use super::run::Unpacker;
@@ -30,23 +31,24 @@ struct Gather<'a> {
 }
 
 impl Gather<'_> {
-    /// Takes a record if it is wanted; it happened at ring time `ring`.
-    fn take(&mut self, row: &Row<'_>, ring: i64) {
+    /// Takes a record if it is wanted; it happened at ring time `ring`. `false`: it is of a later version, and can't be
+    /// shown.
+    fn take(&mut self, row: &Row<'_>, ring: i64) -> bool {
         let query = self.query;
         if !query.wants(row.time, row.seq) {
-            return;
+            return true;
         }
         let everybody = place_of(row.kind, row.company, row.user) == EVERYBODY;
         let its = row.company == &*query.user.company && row.user == &*query.user.user;
         if !(everybody || its) || self.is_hidden(ring) {
-            return;
+            return true;
         }
         let owner = if everybody { &self.nobody } else { &self.user };
-        if let Some(record) = row.decode(owner, &mut self.names)
-            && query.kinds.wants(&record.payload)
-        {
+        let Some(record) = row.decode(owner, &mut self.names) else { return false };
+        if query.kinds.wants(&record.payload) {
             self.records.push(record);
         }
+        true
     }
 
     /// Whether the company's retention is over for a record whose segment is still there.
@@ -56,10 +58,17 @@ impl Gather<'_> {
 
     /// Keeps the newest `limit`; gives the time before which nothing is wanted any more.
     fn trim(&mut self) -> Option<Timestamp> {
+        if self.records.len() < self.query.limit {
+            return None;
+        }
+        self.sort();
+        self.records.last().filter(|_| self.records.len() >= self.query.limit).map(|record| record.time)
+    }
+
+    fn sort(&mut self) {
         self.records.sort_unstable_by_key(|record| std::cmp::Reverse((record.time, record.seq)));
         self.records.dedup_by_key(|record| (record.time, record.seq));
         self.records.truncate(self.query.limit);
-        self.records.last().filter(|_| self.records.len() >= self.query.limit).map(|record| record.time)
     }
 
     fn damage(&mut self, segment: &Segment, packets: u64) {
@@ -118,18 +127,22 @@ impl Store {
         let mut unpacker = Unpacker::new().map_err(|e| Error::io("set up zstd for", self.folder.dir(), e))?;
         let turn = self.queries.fetch_add(1, Ordering::Relaxed);
         let newest = query.before.map_or(query.to, |(time, _)| time.min(query.to)).0;
-        for segment in self.segments().iter() {
+        let segments = self.segments();
+        let wanted = segments.iter().filter(|segment| {
             let (first, last) = segment.facts.times;
-            if enough.is_some_and(|time| last < time.0) {
+            first <= newest && last >= query.from.0 && !in_memory.contains(&segment.facts.number)
+        });
+        let places = gather.places.clone();
+        let ahead = Ahead::new(&self.folder, wanted.cloned(), &places, (query.from.0, newest));
+        for next in ahead {
+            if enough.is_some_and(|time| next.segment.facts.times.1 < time.0) {
                 break;
             }
-            if first > newest || last < query.from.0 || in_memory.contains(&segment.facts.number) {
-                continue;
-            }
-            segment.used.store(turn, Ordering::Relaxed);
-            self.read_segment(segment, &mut gather, &mut unpacker);
+            next.segment.used.store(turn, Ordering::Relaxed);
+            self.read_segment(&next, &mut gather, &mut unpacker);
             enough = gather.trim();
         }
+        gather.sort();
         Ok(gather.records)
     }
 
@@ -145,37 +158,54 @@ impl Store {
 
     /// Gives the numbers of the tiers it has read.
     fn read_front(&self, gather: &mut Gather<'_>) -> Vec<u64> {
-        let mut pieces: Vec<Piece> = Vec::new();
-        let (sealing, number, stretch) = {
+        let all = Query { limit: usize::MAX, ..*gather.query };
+        let pick = |query: &Query<'_>, gather: &Gather<'_>| {
+            let mut pieces: Vec<Piece> = Vec::new();
             let front = self.front.read();
             for &place in &gather.places {
-                front.tier.pick(place, gather.query, &mut pieces);
+                front.tier.pick(place, query, &mut pieces);
             }
-            (front.sealing.clone(), front.tier.number, front.tier.stretch)
+            (pieces, front.sealing.clone(), front.tier.number, front.tier.stretch)
         };
+        let (pieces, mut sealing, mut number, mut stretch) = pick(gather.query, gather);
+        if !gather.take_pieces(&pieces, &Stretch { to: i64::MAX, ..stretch }) {
+            let pieces;
+            (pieces, sealing, number, stretch) = pick(&all, gather);
+            gather.take_pieces(&pieces, &Stretch { to: i64::MAX, ..stretch });
+        }
         let mut numbers = vec![number];
-        gather.take_pieces(&pieces, &Stretch { to: i64::MAX, ..stretch });
         for tier in sealing {
-            pieces.clear();
-            for &place in &gather.places {
-                tier.pick(place, gather.query, &mut pieces);
+            let pick = |query: &Query<'_>, gather: &Gather<'_>| {
+                let mut pieces: Vec<Piece> = Vec::new();
+                for &place in &gather.places {
+                    tier.pick(place, query, &mut pieces);
+                }
+                pieces
+            };
+            let pieces = pick(gather.query, gather);
+            if !gather.take_pieces(&pieces, &tier.stretch) {
+                let pieces = pick(&all, gather);
+                gather.take_pieces(&pieces, &tier.stretch);
             }
-            gather.take_pieces(&pieces, &tier.stretch);
             numbers.push(tier.number);
         }
         numbers
     }
 
-    fn read_segment(&self, segment: &Segment, gather: &mut Gather<'_>, unpacker: &mut Unpacker) {
-        let opened = self.folder.open_file(Name::Segment(segment.facts.number));
-        let file = match opened {
+    fn read_segment(&self, next: &Next, gather: &mut Gather<'_>, unpacker: &mut Unpacker) {
+        let segment = &*next.segment;
+        let file = match &next.file {
             Ok(file) => file,
+            // the seal thread finds it out, and says it once for all that are missing
+            Err(_) if self.folder.is_missing(Name::Segment(segment.facts.number)) => {
+                return gather.damage(segment, 0);
+            }
             Err(error) => {
                 self.alarm_once(segment, &error.to_string());
                 return gather.damage(segment, 0);
             }
         };
-        let Some(index) = segment.index(&self.folder, &file) else {
+        let Some(index) = &next.index else {
             self.alarm_once(segment, "the index cannot be read");
             return gather.damage(segment, 0);
         };
@@ -185,7 +215,7 @@ impl Store {
         for place in gather.places.clone() {
             let mut found = 0;
             for extent in index.find(place, gather.query.from.0, newest.0).into_iter().rev() {
-                let bytes = segment.run(&file, extent).unwrap_or_default();
+                let bytes = segment.run(file, extent).unwrap_or_default();
                 let Some((_, rows)) = unpacker.unpack(segment.facts.salt, &bytes) else {
                     self.alarm_once(segment, "a part of it cannot be read");
                     (is_damaged, lost) = (true, 0);
@@ -208,7 +238,7 @@ impl Store {
         }
     }
 
-    fn alarm_once(&self, segment: &Segment, what: &str) {
+    pub(super) fn alarm_once(&self, segment: &Segment, what: &str) {
         if !segment.damaged.swap(true, Ordering::Relaxed) {
             let path = self.folder.path(Name::Segment(segment.facts.number));
             tracing::error!("{}: {what}: its packets are shown as a gap; look at the disk", path.display());
@@ -217,11 +247,9 @@ impl Store {
 }
 
 impl Gather<'_> {
-    fn take_pieces(&mut self, pieces: &[Piece], stretch: &Stretch) {
-        for piece in pieces {
-            if let Some(row) = Row::split(piece.bytes()) {
-                self.take(&row, stretch.ring(row.time));
-            }
-        }
+    /// `false`: some are of a later version. They have counted towards the limit, so there may be others to take.
+    fn take_pieces(&mut self, pieces: &[Piece], stretch: &Stretch) -> bool {
+        let rows = pieces.iter().filter_map(|piece| Row::split(piece.bytes()));
+        rows.filter(|row| !self.take(row, stretch.ring(row.time))).count() == 0
     }
 }

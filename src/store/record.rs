@@ -3,11 +3,11 @@
 //! Bytes of one record: `kind u8`, `seq u64`, `time i64`, company, user, head (each after its length), body to
 //! the end. A head or body may grow at its end. Decoding never panics and never allocates by a length it read.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 pub use super::gap::{Gap, GapCause};
-use super::wire::{Reader, put_bytes, put_varint};
+use super::wire::{Reader, put_address, put_bytes, put_varint};
 use crate::clock::Timestamp;
 use crate::event::{Change, Direction, DumpDetail, EndpointKey, Quality, Transport, UserKey};
 
@@ -122,6 +122,8 @@ pub(super) mod kind {
     pub(crate) const CHANGE: u8 = 2;
     pub(crate) const GAP: u8 = 3;
     pub(crate) const QUALITY: u8 = 4;
+    /// See [`super::super::wall`].
+    pub(crate) const WALL: u8 = 5;
 }
 
 /// The most bytes of one packet that are kept; a longer one is cut there and marked.
@@ -134,6 +136,8 @@ pub(super) enum Content<'a> {
     Change(&'a Change),
     Gap(&'a Gap),
     Quality(&'a Quality),
+    /// Bytes of a [`super::wall::Page`].
+    Wall(&'a [u8]),
 }
 
 impl<'a> From<&'a Payload> for Content<'a> {
@@ -154,6 +158,7 @@ impl Content<'_> {
             Self::Change(_) => kind::CHANGE,
             Self::Gap(_) => kind::GAP,
             Self::Quality(_) => kind::QUALITY,
+            Self::Wall(_) => kind::WALL,
         }
     }
 
@@ -179,7 +184,7 @@ impl Content<'_> {
                 put_bytes(head, packet.endpoint.as_bytes());
                 put_bytes(head, packet.linked.as_bytes());
             }
-            Self::Change(_) => {}
+            Self::Change(_) | Self::Wall(_) => {}
             Self::Gap(gap) => {
                 head.extend_from_slice(&gap.from.0.to_le_bytes());
                 head.extend_from_slice(&gap.to.0.to_le_bytes());
@@ -200,6 +205,7 @@ impl Content<'_> {
             Self::Change(change) => drop(serde_json::to_writer(out, change)),
             Self::Quality(quality) => drop(serde_json::to_writer(out, quality)),
             Self::Gap(_) => {}
+            Self::Wall(bytes) => out.extend_from_slice(bytes),
         }
     }
 
@@ -222,45 +228,6 @@ impl Content<'_> {
         put_bytes(out, head);
         self.put_body(out);
     }
-}
-
-fn put_address(out: &mut Vec<u8>, address: SocketAddr) {
-    match address {
-        SocketAddr::V4(v4) => {
-            out.push(4);
-            out.extend_from_slice(&v4.ip().octets());
-        }
-        SocketAddr::V6(v6) if v6.flowinfo() == 0 && v6.scope_id() == 0 => {
-            out.push(6);
-            out.extend_from_slice(&v6.ip().octets());
-        }
-        SocketAddr::V6(v6) => {
-            out.push(7);
-            out.extend_from_slice(&v6.ip().octets());
-            out.extend_from_slice(&v6.flowinfo().to_le_bytes());
-            out.extend_from_slice(&v6.scope_id().to_le_bytes());
-        }
-    }
-    out.extend_from_slice(&address.port().to_le_bytes());
-}
-
-fn address(reader: &mut Reader<'_>) -> Option<SocketAddr> {
-    Some(match reader.u8()? {
-        4 => {
-            let ip = Ipv4Addr::from(reader.array::<4>()?);
-            SocketAddr::new(IpAddr::V4(ip), reader.u16()?)
-        }
-        6 => {
-            let ip = Ipv6Addr::from(reader.array::<16>()?);
-            SocketAddr::new(IpAddr::V6(ip), reader.u16()?)
-        }
-        7 => {
-            let ip = Ipv6Addr::from(reader.array::<16>()?);
-            let (flow, scope) = (reader.u32()?, reader.u32()?);
-            SocketAddr::V6(SocketAddrV6::new(ip, reader.u16()?, flow, scope))
-        }
-        _ => return None,
-    })
 }
 
 /// The parts of a record's bytes; head and body are not looked into.
@@ -314,7 +281,7 @@ impl<'a> Row<'a> {
 
     fn packet(&self, head: &mut Reader<'_>, names: &mut Names) -> Option<Packet> {
         let [flags, transport, levels] = head.array()?;
-        let (local, far) = (address(head)?, address(head)?);
+        let (local, far) = (head.address()?, head.address()?);
         let original_len = match flags & 8 {
             0 => u32::try_from(head.varint()?).ok()?,
             _ => u32::try_from(self.body.len()).ok()?,

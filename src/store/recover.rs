@@ -1,23 +1,25 @@
 //! Opens a folder: sorts its files, reads the journals that an earlier run left, begins a new one. Damage is
 //! counted and becomes a gap; nothing here panics at what it finds.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 
 use super::age::{Age, Stamp};
 use super::folder::{Folder, Name};
-use super::front::Front;
+use super::front::{Front, Stop};
 use super::journal::{self, Journal, Unusable};
 use super::purge;
 use super::record::{Gap, GapCause};
 use super::segment::Segment;
 use super::tier::Tier;
+use super::trouble::{Fault, Trouble, advice};
 use super::upkeep::Turn;
-use super::{Options, Rules, Store, Trouble};
+use super::{Options, Rules, Store};
 use crate::clock::{Clock, Timestamp};
 use crate::error::Result;
 
@@ -33,6 +35,8 @@ struct Found {
     tiers: Vec<Tier>,
     seqs: HashSet<u64>,
     damaged: Vec<(Timestamp, Timestamp)>,
+    /// Files of which nothing can be shown, with the names under which they are set aside.
+    aside: Vec<(Name, Name)>,
     /// The stamp of the newest file, and whether it is a journal's: a segment's knows less.
     newest: Option<(Stamp, bool)>,
     spent: Vec<Name>,
@@ -45,8 +49,7 @@ pub(super) fn open(dir: &Path, options: Options, clock: Clock) -> Result<Store> 
     let mut found = Found::default();
     let (orders, wrong) = purge::load(&folder);
     if let Some(text) = wrong {
-        tracing::error!("{text}");
-        found.trouble.notice = Some((text, std::time::Duration::MAX));
+        found.trouble.stays(text);
     }
     let files = folder.list()?;
     let next = files.iter().map(|(name, _)| name.number()).max().unwrap_or(0).saturating_add(1);
@@ -65,27 +68,44 @@ pub(super) fn open(dir: &Path, options: Options, clock: Clock) -> Result<Store> 
     }
     let age = Age::resume(found.newest.map(|(stamp, _)| stamp), &clock);
     let stamp = age.stamp();
-    let journal = Journal::create(&folder, next, journal::new_salt(), &stamp)?;
-    folder.sync()?;
-    for name in &found.spent {
-        folder.remove(*name)?;
+    let salt = journal::new_salt();
+    let begun =
+        Journal::create(&folder, next, salt, &stamp).and_then(|journal| folder.sync().map(|()| journal));
+    let (journal, stopped) = match begun {
+        Ok(journal) => (journal, None),
+        Err(error) => {
+            // a full disk must not keep the PBX from its wall: the first maintenance tries again
+            drop(folder.remove(Name::Journal(next)));
+            let advice = advice(&error);
+            let text = format!("{error}: packets are not stored until the disk takes them again: {advice}");
+            found.trouble.raise(Fault::Stopped, text);
+            (Journal::absent(&folder, next, salt), Some(Stop::Disk))
+        }
+    };
+    let mut turn = Turn::new(next.saturating_add(1), clock.steady());
+    for name in std::mem::take(&mut found.spent) {
+        if folder.remove(name).is_err() {
+            turn.leftover.push(name);
+        }
     }
     for tier in &mut found.tiers {
         let last = Timestamp(tier.times.map_or(tier.stretch.from, |(_, last)| last));
         tier.stretch.to = stamp.ring.max(tier.stretch.from);
         tier.stretch.to = tier.stretch.ring(last);
     }
+    found.unknown(&folder, options.seal_interval);
     let sealed = found.segments.iter().map(|segment| segment.facts.seqs.1);
     let recovered = found.tiers.iter().filter_map(|tier| tier.seqs).map(|(_, last)| last);
     let known = sealed.chain(recovered).max().unwrap_or(0);
     // retention may have removed the newest records, a kill the memory of them: file numbers only grow
     let next_seq = known.max(next.saturating_sub(1).saturating_mul(SEQS_PER_FILE)).saturating_add(1);
     let mut front = Front {
-        tier: Tier::new(next, stamp.stretch(), Vec::new()),
+        tier: Tier::new(next, stamp.stretch()),
         journal: Arc::new(journal),
         sealing: found.tiers.into_iter().map(Arc::new).collect(),
         next_seq,
-        stopped: None,
+        stopped,
+        is_held: false,
         limit: options.seal_bytes.saturating_mul(2),
         missing: None,
         stored: 0,
@@ -98,8 +118,7 @@ pub(super) fn open(dir: &Path, options: Options, clock: Clock) -> Result<Store> 
         front.gap(&Gap { from, to, packets: 0, cause: GapCause::Damage });
     }
     found.segments.sort_by_key(|segment| std::cmp::Reverse(segment.facts.times.1));
-    let turn = Turn::new(next.saturating_add(1), clock.steady());
-    Ok(Store {
+    let store = Store {
         folder,
         options,
         clock,
@@ -107,11 +126,18 @@ pub(super) fn open(dir: &Path, options: Options, clock: Clock) -> Result<Store> 
         segments: RwLock::new(Arc::new(found.segments)),
         rules: RwLock::new(Rules { age, retention: HashMap::new(), limits: HashMap::new() }),
         orders: Mutex::new(orders),
-        trouble: Mutex::new(found.trouble),
+        trouble: found.trouble,
         turn: Mutex::new(turn),
         queries: AtomicU64::new(0),
         bad_bytes: AtomicU64::new(0),
-    })
+    };
+    // their gaps are in the journal before they are gone from the folder
+    drop(store.hand_over());
+    for (name, bad) in found.aside {
+        drop(store.folder.rename(name, bad));
+    }
+    store.trouble.tell();
+    Ok(store)
 }
 
 impl Found {
@@ -141,7 +167,7 @@ impl Found {
         match journal::read(folder, number) {
             Ok(found) => {
                 self.newest_is(found.stamp, true);
-                self.trouble.damaged += found.damaged.len() as u64;
+                self.trouble.count(found.damaged.len() as u64);
                 self.damaged.extend(found.damaged);
                 // a journal that replaced a failed one has the same records again
                 let tier = found.tier.without(&self.seqs);
@@ -188,13 +214,30 @@ impl Found {
                  update usermon, or remove the file"
             ),
             Unusable::Damaged => {
-                let aside = folder.rename(name, bad).map_or_else(|e| e.to_string(), |()| "set aside".into());
-                format!("{path}: damaged from its first byte on, nothing of it can be shown ({aside})")
+                self.aside.push((name, bad));
+                format!(
+                    "{path}: damaged from its first byte on, nothing of it can be shown but a gap: it is set aside under \
+                     the ending .bad; look at the disk"
+                )
             }
             Unusable::Io(error) => format!("{error}: its packets are not shown until the next start"),
         };
-        tracing::error!("{text}");
-        self.trouble.damaged += 1;
-        self.trouble.notice = Some((text, std::time::Duration::MAX));
+        self.trouble.stays(text);
+    }
+
+    /// The files of which nothing can be shown become gaps. Each lies between its neighbours by number; where there is
+    /// none, its last change tells its end, and `longest` how much one holds.
+    fn unknown(&mut self, folder: &Folder, longest: Duration) {
+        let segments = self.segments.iter().map(|one| (one.facts.number, one.facts.times));
+        let tiers = self.tiers.iter().filter_map(|tier| Some((tier.number, tier.times?)));
+        let known: BTreeMap<u64, (i64, i64)> = segments.chain(tiers).collect();
+        for (name, _) in &self.aside {
+            let changed = folder.changed(*name);
+            let before = known.range(..name.number()).next_back().map(|(_, (_, last))| Timestamp(*last));
+            let after = known.range(name.number()..).next().map(|(_, (first, _))| Timestamp(*first));
+            let Some(to) = after.or(changed).or(before) else { continue };
+            let from = before.unwrap_or(to.minus(longest)).min(to);
+            self.damaged.push((from, to));
+        }
     }
 }

@@ -60,10 +60,7 @@ impl Store {
             rules.age.tick(&self.clock)
         };
         let now = self.clock.steady();
-        let mut trouble = self.trouble.lock();
-        if trouble.notice.as_ref().is_some_and(|(_, until)| *until <= now) {
-            trouble.notice = None;
-        }
+        self.trouble.pass(now);
         was_set
     }
 
@@ -71,6 +68,7 @@ impl Store {
         if turn.swept.is_none_or(|at| now.saturating_sub(at) >= SWEEP) {
             turn.swept = Some(now);
             self.sweep();
+            self.look_for_missing(now);
         }
         let over: Vec<Arc<Segment>> = {
             let rules = self.rules.read();
@@ -128,11 +126,7 @@ impl Store {
             if !matches!(name, Name::BadJournal(_) | Name::BadSegment(_)) {
                 continue;
             }
-            let age = std::fs::metadata(self.folder.path(name)).ok().and_then(|data| {
-                let changed = data.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
-                let changed = crate::clock::Timestamp::default().plus(changed);
-                Some(self.clock.now().since(changed))
-            });
+            let age = self.folder.changed(name).map(|changed| self.clock.now().since(changed));
             let over = longest.zip(age).is_some_and(|(longest, age)| age > longest);
             if (over || bytes.saturating_add(size) > self.options.max_bytes / 10)
                 && self.folder.remove(name).is_ok()

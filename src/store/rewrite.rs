@@ -29,6 +29,7 @@ type Key = (u64, i64, u64);
 /// A rewriting under way.
 pub(super) struct Rewrite {
     sources: Vec<Source>,
+    unpacker: Unpacker,
     /// The first record of each source that has one.
     order: BinaryHeap<Reverse<(Key, usize)>>,
     sieve: Sieve,
@@ -45,7 +46,6 @@ struct Source {
     index: Arc<Index>,
     /// The next run.
     next: usize,
-    unpacker: Unpacker,
     /// The records of the run at hand, as they stand in a journal.
     rows: Vec<u8>,
     slots: Vec<(Key, usize, usize)>,
@@ -55,7 +55,7 @@ struct Source {
 }
 
 impl Source {
-    fn open(folder: &Folder, segment: &Arc<Segment>) -> Result<Self> {
+    fn open(folder: &Folder, segment: &Arc<Segment>, unpacker: &mut Unpacker) -> Result<Self> {
         let name = Name::Segment(segment.facts.number);
         let path = folder.path(name);
         let file = folder.open_file(name)?;
@@ -66,25 +66,23 @@ impl Source {
                 what: "the index cannot be read; look at the disk".to_owned(),
             }
         })?;
-        let unpacker = Unpacker::new().map_err(|e| Error::io("set up zstd for", &path, e))?;
         let is_damaged = segment.lost.load(Ordering::Relaxed) > 0;
         let mut source = Self {
             segment: Arc::clone(segment),
             file,
             index,
             next: 0,
-            unpacker,
             rows: Vec::new(),
             slots: Vec::new(),
             at: 0,
             is_damaged,
         };
-        source.fill();
+        source.fill(unpacker);
         Ok(source)
     }
 
     /// Reads the next run that has records.
-    fn fill(&mut self) {
+    fn fill(&mut self, unpacker: &mut Unpacker) {
         self.rows.clear();
         self.slots.clear();
         self.at = 0;
@@ -93,7 +91,7 @@ impl Source {
         {
             self.next += 1;
             let bytes = self.segment.run(&self.file, extent).unwrap_or_default();
-            let Some((_, rows)) = self.unpacker.unpack(self.segment.facts.salt, &bytes) else {
+            let Some((_, rows)) = unpacker.unpack(self.segment.facts.salt, &bytes) else {
                 self.is_damaged = true;
                 self.segment.damaged.store(true, Ordering::Relaxed);
                 continue;
@@ -116,10 +114,10 @@ impl Source {
         Row::split(self.rows.get(*from..*to)?)
     }
 
-    fn advance(&mut self) -> Option<Key> {
+    fn advance(&mut self, unpacker: &mut Unpacker) -> Option<Key> {
         self.at += 1;
         if self.at >= self.slots.len() {
-            self.fill();
+            self.fill(unpacker);
         }
         self.key()
     }
@@ -145,12 +143,15 @@ impl Rewrite {
         sources: &[Arc<Segment>],
         sieve: Sieve,
     ) -> Result<Self, Failed> {
-        let opened: Result<Vec<_>> = sources.iter().map(|segment| Source::open(folder, segment)).collect();
+        let fail = |e| Failed::Write(Error::io("set up zstd for", folder.dir(), e));
+        let mut unpacker = Unpacker::new().map_err(fail)?;
+        let opened: Result<Vec<_>> =
+            sources.iter().map(|segment| Source::open(folder, segment, &mut unpacker)).collect();
         let sources = opened.map_err(Failed::Write)?;
         let first = |(at, source): (usize, &Source)| Some(Reverse((source.key()?, at)));
         let order = sources.iter().enumerate().filter_map(first).collect();
         let output = Output::begin(folder, number, salt())?;
-        Ok(Self { sources, order, sieve, output, number, last: None })
+        Ok(Self { sources, unpacker, order, sieve, output, number, last: None })
     }
 
     pub(super) fn sources(&self) -> impl Iterator<Item = &Arc<Segment>> {
@@ -165,7 +166,7 @@ impl Rewrite {
     /// Goes on for about `budget` bytes before compression: how many there were, and whether it came to the end.
     pub(super) fn step(&mut self, folder: &Folder, budget: u64) -> Result<(u64, bool), Failed> {
         let fail = |e| Failed::Write(Error::io("write a segment in", folder.dir(), e));
-        let Self { sources, order, sieve, output, last, .. } = self;
+        let Self { sources, unpacker, order, sieve, output, last, .. } = self;
         let mut spent = 0u64;
         while let Some(mut head) = order.peek_mut() {
             let Reverse((key, at)) = *head;
@@ -179,7 +180,7 @@ impl Rewrite {
                 let ring = source.segment.summary.ring(row.seq, row.time);
                 sieve.pass(key.0, &row, ring, &mut |place, row| output.push(place, row)).map_err(fail)?;
             }
-            match source.advance() {
+            match source.advance(unpacker) {
                 Some(next) => *head = Reverse((next, at)),
                 None => drop(PeekMut::pop(head)),
             }

@@ -8,11 +8,16 @@ use super::tier::{Entry, Tier};
 use super::wire::salt;
 use crate::error::Error;
 
-/// Writes the tier as the segment of its number, and makes it durable under its name.
-pub(super) fn write(folder: &Folder, tier: &Tier) -> Result<Segment, Failed> {
+/// After so many bytes of records others are let in.
+const BREATH: u64 = 4 << 20;
+
+/// Writes the tier as the segment of its number, and makes it durable under its name. Calls `between` every few
+/// megabytes, and before what may wait for the disk.
+pub(super) fn write(folder: &Folder, tier: &Tier, between: &mut dyn FnMut()) -> Result<Segment, Failed> {
     let mut output = Output::begin(folder, tier.number, salt())?;
     let mut order: Vec<&Entry> = tier.entries().iter().collect();
     order.sort_unstable_by_key(|entry| (entry.place, entry.time, entry.seq));
+    let mut bytes = 0u64;
     for entry in order {
         let Some(row) = tier.row(entry) else { continue };
         if let Err(e) = output.push(entry.place, &row) {
@@ -20,7 +25,13 @@ pub(super) fn write(folder: &Folder, tier: &Tier) -> Result<Segment, Failed> {
             output.abandon(folder);
             return Err(Failed::Write(error));
         }
+        bytes = bytes.saturating_add(row.raw());
+        if bytes >= BREATH {
+            bytes = 0;
+            between();
+        }
     }
+    between();
     let seqs = tier.seqs.unwrap_or_default();
     output.finish(folder, seqs, vec![Part { seqs, stretch: tier.stretch }], Vec::new())
 }

@@ -293,6 +293,12 @@ impl Segment {
         Some(index)
     }
 
+    /// Where the index has to be read first: offset and length. `None`: it is in memory, or cannot be read.
+    pub(super) fn unread_index(&self) -> Option<(u64, u64)> {
+        let (offset, length, _) = self.place_of_index?;
+        self.index.lock().is_none().then_some((offset, length as u64))
+    }
+
     /// Bytes of memory that the index takes now.
     pub(super) fn index_size(&self) -> u64 {
         self.index.lock().as_ref().map_or(0, |index| index.size())

@@ -90,8 +90,8 @@ pub(super) struct Tier {
 }
 
 impl Tier {
-    pub(super) fn new(number: u64, stretch: Stretch, spare: Vec<Vec<u8>>) -> Self {
-        Self { number, stretch, spare, ..Self::default() }
+    pub(super) fn new(number: u64, stretch: Stretch) -> Self {
+        Self { number, stretch, ..Self::default() }
     }
 
     /// Bytes of its journal without the header.
@@ -268,6 +268,17 @@ impl Tier {
         out.extend(chosen.into_iter().filter_map(|entry| self.piece(entry)));
     }
 
+    /// All records of one kind of `place` between two times, in no order. Cost: as of [`Self::pick`].
+    pub(super) fn all(&self, place: u64, kind: u8, (from, to): (i64, i64), out: &mut Vec<Piece>) {
+        let mut at = self.last.get(&place).copied().unwrap_or(NONE);
+        while let Some(entry) = self.entries.get(at as usize) {
+            if entry.kind == kind && from <= entry.time && entry.time <= to {
+                out.extend(self.piece(entry));
+            }
+            at = entry.previous;
+        }
+    }
+
     /// The chunks, for the next tier to use again.
     pub(super) fn recycle(self) -> Vec<Vec<u8>> {
         let mut spare = self.spare;
@@ -287,9 +298,11 @@ impl Tier {
         std::mem::take(&mut self.spare)
     }
 
-    /// Gives it chunks to use again.
-    pub(super) fn give_spare(&mut self, spare: Vec<Vec<u8>>) {
+    /// Gives it chunks to use again, as many as it may still fill within `budget` bytes.
+    pub(super) fn give_spare(&mut self, spare: Vec<Vec<u8>>, budget: u64) {
         self.spare.extend(spare);
+        let more = budget.saturating_sub(self.bytes()).div_ceil(CHUNK as u64);
+        self.spare.truncate(usize::try_from(more).unwrap_or(usize::MAX));
     }
 }
 

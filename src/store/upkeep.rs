@@ -1,26 +1,29 @@
-//! What the seal thread does, and the writing of the journal: flush, sync, seal, stop and resume. Faults of the
-//! disk end here: as an alarm and a stop, never as an error to the caller. A file whose sync failed is set aside
-//! and never synced again; its records are still in memory and go into a new one.
+//! What the seal thread does: maintain, rotate, seal. What is logged on the way waits until the turn is over: the log
+//! is the host's, and nothing of the host's is called under a lock.
 
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::Store;
 use super::chore::Chores;
+use super::disk::write;
 use super::folder::Name;
 use super::front::Stop;
 use super::journal::{self, Journal};
 use super::output::Failed;
+use super::record::{Gap, GapCause};
 use super::seal;
-use super::tier::{Piece, Tier};
-use crate::error::{Error, Result};
+use super::tier::Tier;
+use super::trouble::{Fault, advice};
+use crate::clock::Timestamp;
+use crate::error::Result;
 
-/// How long written records may wait for a sync: with the caller's second, under the promised five.
-const SYNC: Duration = Duration::from_secs(2);
 /// How long to wait before a disk that refused is tried again.
-const RETRY: Duration = Duration::from_secs(5);
-/// Free bytes beyond the floor at which storing resumes, so that it does not flutter.
-const HYSTERESIS: u64 = 16 << 20;
+pub(super) const RETRY: Duration = Duration::from_secs(5);
+/// How often sealing a tier may panic before it is set aside.
+const TRIES: u32 = 2;
 
 /// What the one whose turn it is has to remember. Times are the steady clock's.
 #[derive(Debug)]
@@ -29,27 +32,36 @@ pub(super) struct Turn {
     next: u64,
     /// When the journal was begun.
     began: Duration,
-    synced: Duration,
-    /// Bytes of which journal are durable.
-    durable: (u64, u64),
-    retry: Duration,
+    pub(super) synced: Duration,
+    /// Which journal is durable, up to how many bytes written.
+    pub(super) durable: (u64, u64),
+    /// When to try to store again after a stop.
+    pub(super) retry: Duration,
+    /// When to try to rotate and seal again.
+    again: Duration,
     pub(super) swept: Option<Duration>,
+    /// Files that could not be removed, and when that was tried.
+    pub(super) leftover: Vec<Name>,
+    removed: Duration,
+    /// The tier at which sealing panicked, and how often.
+    panicked: (u64, u32),
     pub(super) chores: Chores,
-    spare: Vec<Vec<u8>>,
 }
 
 impl Turn {
     pub(super) fn new(next: u64, now: Duration) -> Self {
-        let (durable, retry) = ((0, 0), Duration::ZERO);
         Self {
             next,
             began: now,
             synced: now,
-            durable,
-            retry,
+            durable: (0, 0),
+            retry: Duration::ZERO,
+            again: Duration::ZERO,
             swept: None,
+            leftover: Vec::new(),
+            removed: now,
+            panicked: (0, 0),
             chores: Chores::default(),
-            spare: Vec::new(),
         }
     }
 
@@ -60,72 +72,61 @@ impl Turn {
     }
 }
 
-fn write(journal: &Journal, pieces: &[(u64, Piece)]) -> Result<(), (u64, Error)> {
-    for (offset, piece) in pieces {
-        journal.write(*offset, piece.bytes()).map_err(|e| (*offset, e))?;
-    }
-    Ok(())
+/// What a panic said.
+fn said(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic")
 }
 
 impl Store {
-    /// Hands what was appended to the kernel. The journal thread, every 200 ms; blocks for the write.
-    ///
-    /// # Errors
-    /// None; a disk that refuses raises an alarm.
-    pub fn flush(&self) -> Result<()> {
-        let (journal, pieces) = {
-            let mut front = self.front.write();
-            if front.stopped == Some(Stop::Disk) || !front.tier.has_unflushed() {
-                return Ok(());
-            }
-            (Arc::clone(&front.journal), front.tier.unflushed())
-        };
-        if let Err((offset, error)) = write(&journal, &pieces) {
-            {
-                let mut front = self.front.write();
-                if front.journal.number == journal.number {
-                    front.tier.rewind(offset);
-                }
-            }
-            self.stop(
-                Stop::Disk,
-                &format!("{error}: packets are not stored until the disk takes them again"),
-            );
-        }
-        Ok(())
-    }
-
     /// Syncs, seals when due, applies retention, and resumes after a fault. The seal thread, every second;
     /// blocks for the disk. `retention` is asked once for each company; it must not call the store.
     ///
     /// # Errors
     /// None; a disk that refuses raises an alarm.
     pub fn maintain(&self, retention: &dyn Fn(&str) -> Duration) -> Result<()> {
-        let mut turn = self.turn.lock();
-        let turn = &mut *turn;
-        if self.front.read().stopped == Some(Stop::Closed) {
-            return Ok(());
+        let done = catch_unwind(AssertUnwindSafe(|| {
+            let mut turn = self.turn.lock();
+            if self.front.read().stopped != Some(Stop::Closed) {
+                self.upkeep(&mut turn, retention);
+            }
+        }));
+        match &done {
+            Ok(()) => self.trouble.clear(Fault::Panic),
+            Err(panic) => {
+                let text = format!(
+                    "a fault of usermon's own in looking after the packet folder ({}): packets may not be sealed or \
+                     removed: report it, and restart the PBX when it can be",
+                    said(&**panic)
+                );
+                self.trouble.raise(Fault::Panic, text);
+            }
         }
+        self.trouble.tell();
+        done.map_err(|panic| resume_unwind(panic))
+    }
+
+    fn upkeep(&self, turn: &mut Turn, retention: &dyn Fn(&str) -> Duration) {
         let now = self.clock.steady();
         let was_set = self.tick(retention);
         self.watch_floor();
-        if !self.front.read().journal.is_linked() {
-            self.stop(Stop::Disk, "the packet folder or its journal was removed: it is made again");
-            turn.retry = now;
-        }
+        self.watch_folder(turn, now);
         if self.front.read().stopped == Some(Stop::Disk) && turn.retry <= now {
             self.resume(turn, now);
         }
-        self.flush()?;
-        if now.saturating_sub(turn.synced) >= SYNC {
-            self.sync(turn, now);
+        if let Err(error) = self.hand_over() {
+            self.stop_for(&error);
         }
+        self.sync_in_time(turn);
         if self.is_due(turn, now, was_set) {
             self.rotate(turn, now);
         }
         self.seal_pending(turn, now);
         self.retain(turn, now);
-        Ok(())
+        if now.saturating_sub(turn.removed) >= RETRY {
+            turn.removed = now;
+            self.remove_leftovers(turn);
+        }
     }
 
     /// Seals what is not sealed, now. Blocks for the disk.
@@ -133,14 +134,16 @@ impl Store {
     /// # Errors
     /// None; a disk that refuses raises an alarm.
     pub fn seal(&self) -> Result<()> {
-        let mut turn = self.turn.lock();
-        let now = self.clock.steady();
-        self.rules.write().age.tick(&self.clock);
-        if !matches!(self.front.read().stopped, Some(Stop::Disk | Stop::Closed)) {
-            self.rotate(&mut turn, now);
+        {
+            let mut turn = self.turn.lock();
+            let now = self.clock.steady();
+            self.rules.write().age.tick(&self.clock);
+            if !matches!(self.front.read().stopped, Some(Stop::Disk | Stop::Closed)) {
+                self.rotate(&mut turn, now);
+            }
+            self.seal_now(&mut turn, now);
         }
-        turn.retry = Duration::ZERO;
-        self.seal_pending(&mut turn, now);
+        self.trouble.tell();
         Ok(())
     }
 
@@ -150,122 +153,36 @@ impl Store {
     /// # Errors
     /// None; what cannot be sealed stays in the journal for the next start.
     pub fn close(&self) -> Result<()> {
-        let mut turn = self.turn.lock();
-        if self.front.read().stopped == Some(Stop::Closed) {
-            return Ok(());
-        }
-        let now = self.clock.steady();
-        self.rules.write().age.tick(&self.clock);
-        let before = {
-            let mut front = self.front.write();
-            if front.stopped.is_none() {
-                front.settle();
+        {
+            let mut turn = self.turn.lock();
+            if self.front.read().stopped == Some(Stop::Closed) {
+                return Ok(());
             }
-            front.stopped.replace(Stop::Closed)
-        };
-        if before != Some(Stop::Disk) {
-            self.rotate(&mut turn, now);
+            let now = self.clock.steady();
+            self.rules.write().age.tick(&self.clock);
+            if self.front.read().stopped == Some(Stop::Disk) {
+                self.resume(&mut turn, now);
+            }
+            let before = {
+                let mut front = self.front.write();
+                front.settle();
+                front.stopped.replace(Stop::Closed)
+            };
+            if before != Some(Stop::Disk) {
+                drop(self.hand_over());
+                self.rotate(&mut turn, now);
+            }
+            self.seal_now(&mut turn, now);
+            self.stop_chores(&mut turn);
+            self.folder.release();
         }
-        turn.retry = Duration::ZERO;
-        self.seal_pending(&mut turn, now);
-        self.stop_chores(&mut turn);
-        self.folder.release();
+        self.trouble.tell();
         Ok(())
     }
 
-    fn stop(&self, stop: Stop, text: &str) {
-        {
-            let mut front = self.front.write();
-            if front.stopped == Some(Stop::Closed) {
-                return;
-            }
-            front.stopped = Some(stop);
-        }
-        self.alarm(text.to_owned());
-    }
-
-    fn go_on(&self) {
-        self.front.write().stopped = None;
-        self.trouble.lock().alarm = None;
-        tracing::info!("packets are stored again");
-    }
-
-    fn watch_floor(&self) {
-        let Ok(free) = self.folder.free() else { return };
-        let floor = self.options.min_free_bytes;
-        let stopped = self.front.read().stopped;
-        if stopped.is_none() && free < floor {
-            let text = format!(
-                "{}: less than {} MiB of the disk are free: packets are not stored until there is more",
-                self.folder.dir().display(),
-                floor >> 20
-            );
-            self.stop(Stop::Floor, &text);
-        } else if stopped == Some(Stop::Floor) && free >= floor.saturating_add(HYSTERESIS.min(floor / 8)) {
-            self.go_on();
-        }
-    }
-
-    fn sync(&self, turn: &mut Turn, now: Duration) {
-        turn.synced = now;
-        let (journal, bytes) = {
-            let front = self.front.read();
-            if front.stopped == Some(Stop::Disk) {
-                return;
-            }
-            (Arc::clone(&front.journal), front.tier.bytes())
-        };
-        if turn.durable == (journal.number, bytes) {
-            return;
-        }
-        match journal.sync() {
-            Ok(()) => turn.durable = (journal.number, bytes),
-            Err(error) => {
-                self.stop(Stop::Disk, &format!("{error}: the file is set aside, a new one is begun"));
-                self.notice(format!("{error}: the journal was set aside and begun anew; look at the disk"));
-                self.resume(turn, now);
-            }
-        }
-    }
-
-    /// Tries to write all that is in memory into a new journal, and goes on with it.
-    fn resume(&self, turn: &mut Turn, now: Duration) {
-        turn.retry = now.saturating_add(RETRY);
-        let mut attempt = || -> Result<Journal> {
-            self.folder.restore()?;
-            let stamp = self.rules.read().age.stamp();
-            let salt = self.front.read().journal.salt;
-            Journal::create(&self.folder, turn.number(), salt, &stamp)
-        };
-        let journal = match attempt() {
-            Ok(journal) => Arc::new(journal),
-            Err(error) => {
-                self.alarm(format!("{error}: packets are not stored until the disk takes them again"));
-                return;
-            }
-        };
-        let (old, pieces) = {
-            let mut front = self.front.write();
-            front.tier.rewind(0);
-            (Arc::clone(&front.journal), front.tier.unflushed())
-        };
-        let done = write(&journal, &pieces)
-            .map_err(|(_, error)| error)
-            .and_then(|()| journal.sync())
-            .and_then(|()| self.folder.sync());
-        if let Err(error) = done {
-            self.front.write().tier.rewind(0);
-            drop(self.folder.remove(Name::Journal(journal.number)));
-            self.alarm(format!("{error}: packets are not stored until the disk takes them again"));
-            return;
-        }
-        {
-            let mut front = self.front.write();
-            front.tier.number = journal.number;
-            front.journal = journal;
-        }
-        drop(self.folder.rename(Name::Journal(old.number), Name::BadJournal(old.number)));
-        self.go_on();
+    fn seal_now(&self, turn: &mut Turn, now: Duration) {
+        turn.again = Duration::ZERO;
+        self.seal_pending(turn, now);
     }
 
     fn is_due(&self, turn: &Turn, now: Duration, was_set: bool) -> bool {
@@ -275,23 +192,34 @@ impl Store {
         let due = bytes >= self.options.seal_bytes
             || now.saturating_sub(turn.began) >= self.options.seal_interval
             || front.stopped == Some(Stop::Floor);
-        (was_set || due && bytes > 0) && front.sealing.is_empty() && front.stopped != Some(Stop::Disk)
+        let can = front.sealing.is_empty() && front.stopped != Some(Stop::Disk) && turn.again <= now;
+        can && (was_set || due && bytes > 0)
+    }
+
+    fn unsealed(&self, turn: &mut Turn, now: Duration, what: &str) {
+        turn.again = now.saturating_add(RETRY);
+        let most = self.options.seal_bytes.saturating_mul(2) >> 10;
+        let text = format!("{what}; until then packets stay in journal and memory, where {most} KiB fit");
+        self.trouble.raise(Fault::Unsealed, text);
     }
 
     /// Begins a new journal and leaves the old one's records to be sealed.
-    pub(super) fn rotate(&self, turn: &mut Turn, now: Duration) {
+    /// Whether it could.
+    pub(super) fn rotate(&self, turn: &mut Turn, now: Duration) -> bool {
         let stamp = self.rules.read().age.stamp();
         let number = turn.number();
-        let journal = match Journal::create(&self.folder, number, journal::new_salt(), &stamp) {
-            Ok(journal) => Arc::new(journal),
+        let begun = Journal::create(&self.folder, number, journal::new_salt(), &stamp)
+            .and_then(|journal| self.folder.sync().map(|()| Arc::new(journal)));
+        let journal = match begun {
+            Ok(journal) => journal,
             Err(error) => {
-                turn.retry = now.saturating_add(RETRY);
-                let text = format!("{error}: packets are not stored until the disk takes them again");
-                return self.stop(Stop::Disk, &text);
+                drop(self.folder.remove(Name::Journal(number)));
+                let what = format!("{error}: a new journal cannot be begun: {}", advice(&error));
+                self.unsealed(turn, now, &what);
+                return false;
             }
         };
-        drop(self.folder.sync());
-        let fresh = Tier::new(number, stamp.stretch(), std::mem::take(&mut turn.spare));
+        let fresh = Tier::new(number, stamp.stretch());
         let (old, pieces) = {
             let mut front = self.front.write();
             let old = std::mem::replace(&mut front.journal, journal);
@@ -299,7 +227,7 @@ impl Store {
             let mut tier = std::mem::replace(&mut front.tier, fresh);
             tier.stretch.to = stamp.ring;
             let spare = tier.take_spare();
-            front.tier.give_spare(spare);
+            front.tier.give_spare(spare, self.options.seal_bytes);
             if !tier.entries().is_empty() {
                 front.sealing.push(Arc::new(tier));
             }
@@ -307,43 +235,96 @@ impl Store {
         };
         turn.began = now;
         if pieces.is_empty() && !self.front.read().sealing.iter().any(|tier| tier.number == old.number) {
-            drop(self.folder.remove(Name::Journal(old.number)));
-        } else if let Err((_, error)) = write(&old, &pieces) {
-            // the records are in memory; the segment that is written next is what counts
-            tracing::warn!("{error}: its last records are safe only when they are sealed");
+            self.remove_file(turn, Name::Journal(old.number));
+            return true;
         }
+        // until the segment is there, a kill or a power cut must find the last records here; if the disk refuses, they
+        // are still in memory, and what becomes of the segment is what is said
+        drop(write(&old, &pieces).map_err(|(_, error)| error).and_then(|()| old.sync()));
+        true
     }
 
     /// Writes the segments that wait to be written, oldest first.
     pub(super) fn seal_pending(&self, turn: &mut Turn, now: Duration) {
-        let pending = self.front.read().sealing.clone();
-        if pending.is_empty() || turn.retry > now {
+        if turn.again > now {
             return;
         }
+        let pending = self.front.read().sealing.clone();
         for tier in pending {
             let number = tier.number;
-            match seal::write(&self.folder, &tier) {
-                Ok(segment) => self.replace(&[], Some(segment)),
-                Err(failed) => {
-                    turn.retry = now.saturating_add(RETRY);
-                    let (Failed::Write(error) | Failed::Sync(error)) = failed;
-                    return self.alarm(format!("{error}: sealing is tried again; is the disk full?"));
+            let done = catch_unwind(AssertUnwindSafe(|| {
+                fault(&tier);
+                seal::write(&self.folder, &tier, &mut || self.sync_in_time(turn))
+            }));
+            match done {
+                Ok(Ok(segment)) => self.replace(&[], Some(segment)),
+                Ok(Err(Failed::Write(error) | Failed::Sync(error))) => {
+                    let what = format!("{error}: sealing is tried again: {}", advice(&error));
+                    return self.unsealed(turn, now, &what);
+                }
+                Err(panic) => {
+                    self.panicked(turn, now, &tier, said(&*panic));
+                    if turn.again > now {
+                        return;
+                    }
+                    continue;
                 }
             }
-            {
-                let mut front = self.front.write();
-                front.sealing.retain(|other| other.number != number);
-                if front.sealing.is_empty() {
-                    front.limit = self.options.seal_bytes.saturating_mul(2);
-                }
-            }
-            drop(self.folder.remove(Name::Journal(number)));
+            self.sealed(number);
+            self.remove_file(turn, Name::Journal(number));
             if let Some(tier) = Arc::into_inner(tier) {
-                turn.spare.extend(tier.recycle());
+                // to the tier that is being filled: kept for the next one, they would be a second budget
+                let spare = tier.recycle();
+                self.front.write().tier.give_spare(spare, self.options.seal_bytes);
             }
         }
-        if self.front.read().stopped.is_none() {
-            self.trouble.lock().alarm = None;
+        self.trouble.clear(Fault::Unsealed);
+    }
+
+    /// Forgets a tier that waited to be sealed.
+    fn sealed(&self, number: u64) {
+        let mut front = self.front.write();
+        front.sealing.retain(|other| other.number != number);
+        if front.sealing.is_empty() {
+            front.limit = self.options.seal_bytes.saturating_mul(2);
         }
     }
+
+    /// Sets a tier aside that cannot be sealed without a panic, so that those behind it can.
+    fn panicked(&self, turn: &mut Turn, now: Duration, tier: &Arc<Tier>, said: &str) {
+        let number = tier.number;
+        let path = self.folder.path(Name::Journal(number)).display().to_string();
+        let before = if turn.panicked.0 == number { turn.panicked.1 } else { 0 };
+        turn.panicked = (number, before.saturating_add(1));
+        if turn.panicked.1 < TRIES {
+            let what = format!("{path}: a fault of usermon's own in sealing it ({said}): tried once more");
+            return self.unsealed(turn, now, &what);
+        }
+        self.sealed(number);
+        let (from, to) = tier.times.map_or_else(Default::default, |(a, b)| (Timestamp(a), Timestamp(b)));
+        let gap = Gap { from, to, packets: tier.packets, cause: GapCause::Fault };
+        self.front.write().gap(&gap);
+        let aside = self.folder.rename(Name::Journal(number), Name::BadJournal(number));
+        let kept =
+            aside.map_or_else(|e| e.to_string(), |()| "it is set aside under the ending .bad".to_owned());
+        let text = format!(
+            "{path}: a fault of usermon's own in sealing it ({said}): its {} packets are shown as a gap; {kept}: report it",
+            tier.packets
+        );
+        self.trouble.notice(text, now);
+    }
 }
+
+/// Panics in a debug build at a company of this name, so that a test can see what follows. A release build has nothing
+/// of it.
+#[cfg(debug_assertions)]
+#[expect(clippy::panic, reason = "this is what it is for")]
+fn fault(tier: &Tier) {
+    if tier.companies.iter().any(|company| &**company == "usermon-panic:seal") {
+        panic!("asked for by a company's name");
+    }
+}
+
+/// As above: nothing in a release build.
+#[cfg(not(debug_assertions))]
+fn fault(_: &Tier) {}

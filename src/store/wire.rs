@@ -1,6 +1,8 @@
 //! Numbers and strings as bytes, for every format of the ring: little-endian, LEB128 for the small ones.
 //! [`Reader`] gives `None` at the end instead of failing; no length that it reads decides an allocation.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+
 /// Takes values off the front of some bytes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reader<'a>(pub(super) &'a [u8]);
@@ -78,6 +80,26 @@ impl<'a> Reader<'a> {
     pub(super) fn str(&mut self) -> Option<&'a str> {
         std::str::from_utf8(self.bytes()?).ok()
     }
+
+    /// An address as [`put_address`] wrote it.
+    pub(super) fn address(&mut self) -> Option<SocketAddr> {
+        Some(match self.u8()? {
+            4 => {
+                let ip = Ipv4Addr::from(self.array::<4>()?);
+                SocketAddr::new(IpAddr::V4(ip), self.u16()?)
+            }
+            6 => {
+                let ip = Ipv6Addr::from(self.array::<16>()?);
+                SocketAddr::new(IpAddr::V6(ip), self.u16()?)
+            }
+            7 => {
+                let ip = Ipv6Addr::from(self.array::<16>()?);
+                let (flow, scope) = (self.u32()?, self.u32()?);
+                SocketAddr::V6(SocketAddrV6::new(ip, self.u16()?, flow, scope))
+            }
+            _ => return None,
+        })
+    }
 }
 
 /// Appends an unsigned LEB128 number.
@@ -107,6 +129,27 @@ pub(super) fn put_size(out: &mut Vec<u8>, value: usize) {
 pub(super) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     put_size(out, bytes.len());
     out.extend_from_slice(bytes);
+}
+
+/// Appends an address: 4, 6 or 7 (IPv6 with flow and scope), address, port.
+pub(super) fn put_address(out: &mut Vec<u8>, address: SocketAddr) {
+    match address {
+        SocketAddr::V4(v4) => {
+            out.push(4);
+            out.extend_from_slice(&v4.ip().octets());
+        }
+        SocketAddr::V6(v6) if v6.flowinfo() == 0 && v6.scope_id() == 0 => {
+            out.push(6);
+            out.extend_from_slice(&v6.ip().octets());
+        }
+        SocketAddr::V6(v6) => {
+            out.push(7);
+            out.extend_from_slice(&v6.ip().octets());
+            out.extend_from_slice(&v6.flowinfo().to_le_bytes());
+            out.extend_from_slice(&v6.scope_id().to_le_bytes());
+        }
+    }
+    out.extend_from_slice(&address.port().to_le_bytes());
 }
 
 /// A checksum of the ring: CRC-32 (IEEE) that begins at the file's salt, so that bytes a stranger sent to the

@@ -8,8 +8,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 
 use crate::event::UserKey;
-use crate::query::kept::{KeptPage, Removal};
-use crate::store::Order;
+use crate::query::kept::{KeptPage, Ordered, Removal};
 use crate::web::auth::{Chief, Posted, Site, aside};
 use crate::web::fault::Fault;
 use crate::web::settings::{Tab, tabs};
@@ -138,7 +137,7 @@ fn name(frame: &Frame, id: &str) -> Markup {
     }
 }
 
-fn removals(frame: &Frame, orders: &[Order]) -> Markup {
+fn removals(frame: &Frame, orders: &[Ordered]) -> Markup {
     html! {
         section #removals {
             h2 { "Removals" }
@@ -164,16 +163,15 @@ fn removals(frame: &Frame, orders: &[Order]) -> Markup {
     }
 }
 
-fn what(frame: &Frame, order: &Order) -> Markup {
-    let purge = &order.purge;
+fn what(frame: &Frame, order: &Ordered) -> Markup {
     html! {
-        (name(frame, &purge.company))
-        @if let Some(user) = purge.user.as_deref().filter(|user| !user.is_empty()) { ", user " b { (Line(user)) } }
-        @if let Some(above) = purge.above { ", kept above " b { (above.word()) } }
+        (name(frame, &order.company))
+        @if let Some(user) = order.user.as_deref() { ", user " b { (Line(user)) } }
+        @if let Some(above) = order.above { ", kept above " b { (above.word()) } }
     }
 }
 
-fn progress(order: &Order) -> Markup {
+fn progress(order: &Ordered) -> Markup {
     html! {
         @match (order.ended, &order.waits) {
             (Some(ended), _) => { strong { "Done" } " " (At(ended, Shape::Full)) ", " (count(order.packets)) " packets removed" }

@@ -47,7 +47,7 @@ fn nothing_written_is_the_defaults() {
     assert_eq!((config.capture.claimed_packets, config.capture.claimed_bytes), (300, 256 << 10));
     assert_eq!((config.store.max_bytes, config.store.min_free_bytes), (10 << 30, 1 << 30));
     assert_eq!(config.store.retention, Duration::from_secs(48 * 3600));
-    assert_eq!((config.store.seal_interval, config.store.seal_bytes), (Duration::from_secs(300), 64 << 20));
+    assert_eq!((config.store.seal_interval, config.store.seal_bytes), (Duration::from_secs(300), 16 << 20));
     assert_eq!(config.dump_detail, DumpDetail::Headers);
     let empty = Config::parse("", Path::new("")).unwrap();
     assert_eq!(format!("{empty:?}"), format!("{config:?}"));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use usermon::clock::Timestamp;
 use usermon::directory::{Company, User};
 use usermon::event::{
-    CallDirection, CallPhase, Direction, DumpDetail, FailureCause, Kind, Sticker, Transport, UserKey,
+    CallDirection, CallPhase, Direction, DumpDetail, FailureCause, Grey, Kind, Sticker, Transport, UserKey,
 };
 use usermon::query::diagnostics::{Cursor, DiagnosticsPage, Entry, PacketDetail, PacketLine};
 use usermon::query::terminal::{ContactView, FailureView, HistoryView, TerminalPage};
@@ -65,7 +65,8 @@ pub(crate) fn row(user: Arc<User>, sticker: Sticker, calls: u32, terminals: Vec<
         since: at(95),
     };
     let id = format!("u-{}", user.key.user);
-    Row { id, user, sticker, calls, since: at(95), terminals, now: (0..calls).map(call).collect() }
+    let grey = (sticker == Sticker::Offline).then_some(Grey::Never);
+    Row { id, user, sticker, calls, since: at(95), grey, terminals, now: (0..calls).map(call).collect() }
 }
 
 pub(crate) fn wall(company: Arc<Company>, rows: Vec<Row>) -> Wall {

@@ -20,7 +20,10 @@ fn contacts_of_an_endpoint_are_64_and_the_one_longest_not_refreshed_goes() {
     }
     register(&state, Registered, "101", "sip:phone", 3);
     let changes = register(&state, Registered, "101", "sip:64", 4);
-    assert_eq!(changes[0], Change::Unregistered { contact: "sip:0".into(), expired: false });
+    assert_eq!(
+        changes[0],
+        Change::Unregistered { endpoint: "101".into(), contact: "sip:0".into(), expired: false }
+    );
     let contacts = &state.user(&anna()).contacts;
     assert_eq!(contacts.len(), 64);
     assert!(contacts.iter().any(|contact| &*contact.contact == "sip:phone"));

@@ -6,7 +6,7 @@ use wide::u8x16;
 
 use super::header::rule;
 use crate::capture::line::{byte, is_token, is_white, slice};
-use crate::capture::marks::Line;
+use crate::capture::marks::{Line, Marks};
 
 /// Tokens before a colon that `header` joins to a name, at most.
 const JOINED: usize = 32;
@@ -15,6 +15,7 @@ const JOINED: usize = 32;
 #[derive(Clone, Copy)]
 pub(super) struct Sieve<'a> {
     pub(super) data: &'a [u8],
+    pub(super) marks: &'a Marks,
     pub(super) line: &'a Line,
     /// It is the start line.
     pub(super) first: bool,
@@ -24,15 +25,8 @@ impl Sieve<'_> {
     /// Whether no rule applies to the line.
     pub(super) fn passes(self) -> bool {
         let line = self.line;
-        // a password needs an `@`, a colon before it, and the colon of a scheme before that
-        let userinfo = match (line.ats, line.colons) {
-            (0, _) | (1, 0 | 1) => false,
-            (1, 2) => !self.is_header_with_one_uri(),
-            _ => true,
-        };
-        !line.escapes
-            && !line.suspect
-            && !userinfo
+        !line.suspect
+            && (!line.at || self.has_no_password())
             && if self.first {
                 self.is_plain_start()
             } else if line.colon == line.end {
@@ -40,6 +34,15 @@ impl Sieve<'_> {
             } else {
                 self.is_plain_header() || self.is_plain_attribute()
             }
+    }
+
+    /// Whether no URI has a password: for that it takes an `@`, a colon before it, and the colon of a scheme before that.
+    fn has_no_password(self) -> bool {
+        match self.marks.ats_and_colons(self.line) {
+            (1, 0 | 1) => true,
+            (1, 2) => self.is_header_with_one_uri(),
+            _ => false,
+        }
     }
 
     /// Whether the first of the two colons is a header's, which nobody can take for that of a URI's scheme.

@@ -72,7 +72,8 @@ impl<'a, 'b> Walk<'a, 'b> {
         let (data, marks) = (self.ink.data, self.marks);
         let start = marks.first();
         let mut at = start;
-        while let (Some(line), Some(whole)) = (marks.line(at), marks.logical(data, at)) {
+        while let Some(line) = marks.line(at) {
+            let first = at == start;
             if self.class == Class::Secret {
                 at = self.fill_part(at);
                 continue;
@@ -86,14 +87,14 @@ impl<'a, 'b> Walk<'a, 'b> {
                 at += 1;
                 continue;
             }
-            if self.torn && whole.next >= data.len() {
+            let Some(whole) = marks.logical(data, at) else { break };
+            let torn = self.torn && whole.next >= data.len();
+            if torn {
                 self.ink.fill(line.start, whole.end);
                 break;
             }
-            let first = at == start;
             let folded = whole.after > at + 1;
-            let sieve = Sieve { data, line, first };
-            if self.class.fills() || folded || !sieve.passes() {
+            if self.class.fills() || folded || !(Sieve { data, marks, line, first }).passes() {
                 self.line(line.start, whole, first);
             }
             self.note_codec(line);
