@@ -13,6 +13,7 @@ use usermon::event::DumpDetail;
 mod canary;
 #[expect(dead_code, reason = "only its texts are used here")]
 #[path = "../benches/mix/mod.rs"]
+#[expect(dead_code, reason = "only its texts are used here")]
 mod mix;
 
 use canary::{PLACES, message, mutations};
