@@ -278,3 +278,40 @@ fn the_top_of_the_package_is_what_design_lays_out() {
     }
     hold("not at the top of the package; see design.md", &broken);
 }
+
+#[test]
+fn each_promise_of_the_readme_names_tests_that_exist() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let table = readme.split("## What the two-day ring promises").nth(1).unwrap();
+    let table = table.split("\n## ").next().unwrap();
+    let (mut broken, mut promises) = (Vec::new(), 0);
+    for row in table.lines().filter(|line| line.starts_with("| ")).skip(2) {
+        promises += 1;
+        let held = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
+        let mut files = PathBuf::new();
+        for name in held.split('`').skip(1).step_by(2) {
+            let (file, folder) =
+                (root().join("tests").join(format!("{name}.rs")), root().join("tests").join(name));
+            if file.is_file() || folder.is_dir() {
+                files = if file.is_file() { file } else { folder };
+            } else if !functions(&files).contains(&format!("fn {name}(")) {
+                broken.push(format!("{name}: no such test in {}", files.display()));
+            }
+        }
+        if held.matches('`').count() < 4 {
+            broken.push(format!("no test: {row}"));
+        }
+    }
+    assert!(promises > 10, "{promises} promises were found in README.md");
+    hold("a promise without the test that holds it", &broken);
+}
+
+/// The text of a test: a file, or all files of a folder.
+fn functions(of: &Path) -> String {
+    if of.is_file() {
+        return fs::read_to_string(of).unwrap();
+    }
+    let Ok(entries) = fs::read_dir(of) else { return String::new() };
+    let files = entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
+    files.map(|path| fs::read_to_string(path).unwrap_or_default()).collect()
+}
