@@ -232,8 +232,10 @@ impl Core {
             }
             Event::Registration(Registration { key, .. }) | Event::Call(Call { key, .. }) => {
                 self.own(key, now);
-                let changes = self.state.apply(&event, now);
-                self.tap.happened(event, changes);
+                let (changes, moved) = self.state.apply_moves(&event, now);
+                if moved || !changes.is_empty() {
+                    self.tap.happened(event, changes);
+                }
             }
             Event::Quality(quality) => {
                 if let Some(user) = self.directory.user_of(&quality.key) {

@@ -103,12 +103,14 @@ fn a_disk_that_hangs_reaches_nobody_and_what_is_lost_is_told() {
         hangs("usermon-journal")
     });
     assert_eq!(query.status().store.lost_packets, 0);
+    // by the store at its limit, by the steps of overload before it
+    let lost = || query.status().store.lost_packets + query.status().intake.counted;
     // in memory as far as the budget goes, then counted
     let pushed = push(200);
     wait("packets go to memory", || query.status().store.stored_packets == pushed);
     wait("memory is at its bound", || {
         push(20);
-        query.status().store.lost_packets > 0
+        lost() > 0
     });
     module.event(registered());
     let sticker =
@@ -117,7 +119,7 @@ fn a_disk_that_hangs_reaches_nobody_and_what_is_lost_is_told() {
     let status = query.status();
     assert!(hangs("usermon-journal"));
     assert_eq!(status.dropped, 0);
-    assert!(status.store.stored_packets > 2_000, "{status:?}");
+    assert!(status.store.stored_packets > 500, "{status:?}");
 
     disk.thaw();
     let before = status.store.stored_packets;
@@ -127,18 +129,19 @@ fn a_disk_that_hangs_reaches_nobody_and_what_is_lost_is_told() {
     });
     let pushed = push(0);
     let all = || {
-        let store = query.status().store;
-        (store.stored_packets + store.lost_packets == pushed).then_some(store.lost_packets)
+        let lost = lost();
+        (query.status().store.stored_packets + lost == pushed).then_some(lost)
     };
     wait("every packet is stored or counted", || all().is_some());
     let viewer =
         Viewer { person: "anna".into(), role: Role::SuperAdmin, company: None, from: "127.0.0.1".to_owned() };
-    let page = query.diagnostics(&viewer, &user, None, 500).unwrap().unwrap();
-    let missing: u64 = page
-        .entries
-        .iter()
-        .map(|entry| if let Entry::Gap { packets, .. } = entry { *packets } else { 0 })
-        .sum();
-    assert_eq!(Some(missing), all());
+    wait("the gaps on the page are what was lost", || {
+        let page = query.diagnostics(&viewer, &user, None, 500).unwrap().unwrap();
+        let missing = page.entries.iter().map(|entry| match entry {
+            Entry::Gap { packets, .. } => *packets,
+            _ => 0,
+        });
+        Some(missing.sum::<u64>()) == all()
+    });
     module.close(Duration::from_secs(30)).unwrap();
 }

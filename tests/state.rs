@@ -6,6 +6,8 @@ mod bounds;
 mod calls;
 #[path = "state/events.rs"]
 mod events;
+#[path = "state/moves.rs"]
+mod moves;
 
 use std::sync::Arc;
 

@@ -13,8 +13,8 @@ use crate::event::EndpointKey;
 /// Call-IDs that one endpoint may have in one generation.
 const CALLS_PER_ENDPOINT: usize = 256;
 
-/// Contacts that one endpoint may have.
-const CONTACTS_PER_ENDPOINT: usize = 32;
+/// Contacts that one endpoint may have: as many as `state` keeps, which tells of a contact only what is new.
+const CONTACTS_PER_ENDPOINT: usize = 64;
 
 /// Registrations in all; more are not remembered.
 const REGISTRATIONS: usize = 262_144;

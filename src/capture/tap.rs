@@ -1,6 +1,6 @@
 //! The tap: where the PBX's threads leave packets, events and quality for the drain thread. Packets are copied into
 //! chunks of memory; each thread has a lane of its own, so that threads do not wait for each other nor for the drain
-//! ([`outlet`](super::outlet)). A lane's lock is only ever tried: who finds it taken uses the next one.
+//! (`outlet`). A lane's lock is only ever tried: who finds it taken uses the next one.
 //!
 //! One word counts what was ever pushed. It bounds packets and bytes in one atomic operation, and its value is the
 //! packet's place among all packets: by it the drain puts the lanes together again.

@@ -147,11 +147,20 @@ impl State {
     /// leg what comes after its end, or is older than its phase. What the event leaves empty stays as known.
     /// Changes come in the order they happened, the sticker's last; none for endpoints that nobody owns.
     pub fn apply(&self, event: &Event, now: Timestamp) -> Changes {
-        match event {
-            Event::Registration(event) => self.change(|tables, out| tables.registration(event, now, out)),
+        self.apply_moves(event, now).0
+    }
+
+    /// As [`State::apply`]; `false`: the event tells nothing new of who is where, as most refreshes.
+    pub fn apply_moves(&self, event: &Event, now: Timestamp) -> (Changes, bool) {
+        let mut moved = true;
+        let changes = match event {
+            Event::Registration(event) => {
+                self.change(|tables, out| moved = tables.registration(event, now, out))
+            }
             Event::Call(event) => self.change(|tables, out| tables.call(event, now, out)),
             Event::User(_) | Event::Terminal(_) | Event::Quality(_) => Changes::new(),
-        }
+        };
+        (changes, moved)
     }
 
     /// Removes contacts whose time ran out more than 5 s ago. Cheap when there are none; takes the lock in short turns

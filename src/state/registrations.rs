@@ -45,8 +45,8 @@ pub(super) enum Bind {
     Late,
     /// A new contact; `out`: another one that had to go.
     New { told: Change, out: Option<Arc<str>> },
-    /// The contact was there; `visible`: something that pages show changed.
-    Again { visible: bool },
+    /// The contact was there. `visible`: something that pages show changed; `moved`: its address or Call-ID did.
+    Again { visible: bool, moved: bool },
 }
 
 /// What became of an event about reachability.
@@ -100,20 +100,19 @@ impl Contacts {
 }
 
 impl Bound {
-    /// Takes in a refresh; what it does not tell stays. Says whether pages show anything of what changed.
-    fn refresh(&mut self, event: &Registration, time: Timestamp) -> bool {
+    /// Takes in a refresh; what it does not tell stays.
+    fn refresh(&mut self, event: &Registration, time: Timestamp) -> Bind {
         let contact = &mut self.contact;
         contact.refreshed = time;
         contact.round_trip = event.round_trip.or(contact.round_trip);
-        if !event.call_id.is_empty() {
-            replace(&mut contact.call_id, &event.call_id, SHORT);
-        }
+        let mut moved = !event.call_id.is_empty() && replace(&mut contact.call_id, &event.call_id, SHORT);
         let mut visible = replace(&mut contact.path, &event.path, LONG);
         if !event.user_agent.is_empty() {
             visible |= replace(&mut contact.user_agent, &event.user_agent, SHORT);
         }
         if event.far.is_some() {
             visible |= contact.far != event.far;
+            moved |= contact.far != event.far;
             contact.far = event.far;
         }
         if event.transport != Transport::Unknown {
@@ -122,7 +121,7 @@ impl Bound {
         }
         visible |= contact.expires != event.expires;
         contact.expires = event.expires;
-        visible
+        Bind::Again { visible, moved }
     }
 }
 
@@ -156,9 +155,9 @@ impl Registrations {
             if late(time, bound.contact.refreshed, now) {
                 return Bind::Late;
             }
-            let visible = bound.refresh(event, time);
+            let again = bound.refresh(event, time);
             self.queue(bound, slot);
-            return Bind::Again { visible };
+            return again;
         }
         if contacts.was_removed_after(&uri, time, now) || event.expires.is_some_and(|at| overdue(at, now)) {
             return Bind::Late;

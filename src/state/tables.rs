@@ -35,13 +35,15 @@ fn moment(told: Timestamp, now: Timestamp) -> Timestamp {
 }
 
 impl Tables {
-    pub(super) fn registration(&mut self, event: &Registration, now: Timestamp, out: &mut Changes) {
+    /// False: it tells nothing new of who is where.
+    pub(super) fn registration(&mut self, event: &Registration, now: Timestamp, out: &mut Changes) -> bool {
         self.totals.events += 1;
         let time = moment(event.time, now);
+        let mut moved = false;
         let done = match event.step {
-            RegistrationStep::Registered => self.bind(event, (time, now), out),
-            RegistrationStep::Unregistered => self.unbind(event, false, (time, now), out),
-            RegistrationStep::Expired => self.unbind(event, true, (time, now), out),
+            RegistrationStep::Registered => self.bind(event, (time, now), &mut moved, out),
+            RegistrationStep::Unregistered => self.unbind(event, (time, now), &mut moved, out),
+            RegistrationStep::Expired => self.unbind(event, (time, now), &mut moved, out),
             RegistrationStep::Reachable => self.reach(event, true, (time, now), out),
             RegistrationStep::Unreachable => self.reach(event, false, (time, now), out),
             RegistrationStep::Failed(cause) => self.fail(event, cause, time, out),
@@ -49,9 +51,17 @@ impl Tables {
         if !done {
             self.totals.ignored += 1;
         }
+        moved
     }
 
-    fn bind(&mut self, event: &Registration, at: (Timestamp, Timestamp), out: &mut Changes) -> bool {
+    fn bind(
+        &mut self,
+        event: &Registration,
+        at: (Timestamp, Timestamp),
+        moved: &mut bool,
+        out: &mut Changes,
+    ) -> bool {
+        *moved = true;
         if event.key.endpoint.is_empty() {
             return false;
         }
@@ -61,10 +71,12 @@ impl Tables {
         let place = (slot, &endpoint.key, owner.is_some());
         match self.registrations.bind(&mut endpoint.contacts, place, event, at) {
             Bind::Late => {
+                *moved = false;
                 self.endpoints.settle(slot, false);
                 return false;
             }
-            Bind::Again { visible } => {
+            Bind::Again { visible, moved: elsewhere } => {
+                *moved = elsewhere;
                 if let Some(owner) = owner {
                     self.users.refreshed(owner, visible);
                 }
@@ -85,14 +97,18 @@ impl Tables {
     fn unbind(
         &mut self,
         event: &Registration,
-        expired: bool,
         at: (Timestamp, Timestamp),
+        moved: &mut bool,
         out: &mut Changes,
     ) -> bool {
+        *moved = true;
+        let expired = event.step == RegistrationStep::Expired;
         let Some(slot) = self.endpoints.find(&event.key) else { return false };
         let Some(endpoint) = self.endpoints.get_mut(slot) else { return false };
         let (owner, name) = (endpoint.owner, Arc::clone(&endpoint.key.endpoint));
         let Some(contact) = self.registrations.unbind(&mut endpoint.contacts, event, at) else {
+            // of one that is still bound the word came too late
+            *moved = !endpoint.contacts.iter().any(|bound| *bound.contact == *event.contact);
             return false;
         };
         self.note(owner, at.0, Change::Unregistered { endpoint: name, contact, expired }, out);

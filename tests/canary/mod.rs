@@ -278,6 +278,8 @@ pub(crate) fn mutations(message: &[u8]) -> Vec<(String, Vec<u8>)> {
     add("fold before colons", swap(": ", "\r\n : "));
     add("white fold after colons", swap(": ", ":\r\n \r\n\t"));
     add("fold around equals", swap("=", " =\r\n "));
+    add("space around equals", swap("=", " = "));
+    add("tab before equals", swap("=", "\t="));
     add("fold at commas and semicolons", swap(",", "\r\n ,\r\n\t").to_vec());
     add("fold at semicolons", swap(";", "\r\n ;\r\n\t"));
     add("fold at spaces", swap(" ", "\r\n "));

@@ -1,5 +1,6 @@
 //! A disk of its own, an ext4 in a file, that can be stopped: every write to it then blocks until it is thawed.
 
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -55,8 +56,11 @@ impl Disk {
 
     /// Stops the disk.
     pub(crate) fn freeze(&mut self) {
-        let thaw = format!("timeout {LONGEST} cat; exec fsfreeze --unfreeze \"$0\"");
+        // apart from whatever ends this process: one that is killed while it waits for the disk can't go until it is thawed
+        let thaw =
+            format!("trap '' HUP INT TERM; timeout -s KILL {LONGEST} cat; exec fsfreeze --unfreeze \"$0\"");
         let mut guard = Command::new("sh");
+        guard.process_group(0);
         guard.arg("-c").arg(thaw).arg(&self.mount).stdin(Stdio::piped()).stdout(Stdio::null());
         self.frozen = Some(guard.spawn().unwrap());
         run(Command::new("fsfreeze").arg("--freeze").arg(&self.mount)).unwrap();
