@@ -148,7 +148,7 @@ fn a_damaged_segment_is_not_told_over() {
     let mut house = House::new(3);
     let mut seen = Vec::new();
     for turn in 0..30 {
-        let step = if turn % 2 == 0 { Registered } else { Unregistered };
+        let step = if turn / 6 % 2 == 0 { Registered } else { Unregistered };
         house.apply(&registration(step, turn % 6, 0, house.now(), 1_000_000));
         house.pass(minutes(1));
         seen.push((house.now(), rows(&house.wall("acme"))));
