@@ -11,7 +11,6 @@ use usermon::event::DumpDetail;
 
 #[expect(dead_code, reason = "only its places and mutations are used here")]
 mod canary;
-#[expect(dead_code, reason = "only its texts are used here")]
 #[path = "../benches/mix/mod.rs"]
 #[expect(dead_code, reason = "only its texts are used here")]
 mod mix;
