@@ -120,7 +120,7 @@ fn with_a_call_that_fails(folder: &Path, number: usize) {
         Stopped(says) | Delayed(says) | Overcome(says) => {
             assert!(alarm.contains(says) && alarm.contains(data.to_str().unwrap()), "{point}: {alarm}");
             assert!(wall.contains("Storing packets:"), "{point}: the page says so");
-            assert_eq!(pbx.faults().len(), 1, "{point}: one line: {:?}", pbx.faults());
+            assert_eq!(pbx.logged(1).len(), 1, "{point}: one line: {:?}", pbx.faults());
         }
         Nothing => assert_eq!((alarm, pbx.faults()), (String::new(), vec![]), "{point}"),
     }

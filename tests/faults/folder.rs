@@ -36,7 +36,7 @@ fn taken_away(folder: &Path, take: impl Fn(&Path)) {
         wall.contains("Storing packets:") && wall.contains("1,500 sealed") || wall.contains("1500 sealed")
     );
     assert!(wall.contains(">free<"), "the state goes on");
-    assert_eq!(pbx.faults().len(), 1, "one line: {:?}", pbx.faults());
+    assert_eq!(pbx.logged(1).len(), 1, "one line: {:?}", pbx.faults());
     assert!(pbx.faults()[0].contains("let nothing but usermon remove files there"), "{:?}", pbx.faults());
     assert_eq!((pbx.count("packets dropped"), pbx.count("packets lost")), (0, 0));
     drop(pbx);
@@ -82,7 +82,7 @@ fn a_journal_that_is_removed_is_written_again() {
         }
     }
     push_until(&pbx, &mut next, Duration::ZERO, || pbx.alarm().contains("journal was removed by somebody"));
-    assert_eq!(pbx.faults().len(), 1, "one line: {:?}", pbx.faults());
+    assert_eq!(pbx.logged(1).len(), 1, "one line: {:?}", pbx.faults());
     assert_eq!(pbx.count("packets lost"), 0);
     assert_eq!(all_accounted_for(pbx, &data, next), 0);
 }
@@ -126,7 +126,7 @@ fn a_folder_that_is_made_read_only_costs_no_packet() {
     let alarm = pbx.alarm();
     assert!(alarm.contains(ring.to_str().unwrap()) && alarm.contains("chattr -i"), "{alarm}");
     assert!(pbx.wall().contains("Storing packets:"));
-    assert_eq!(pbx.faults().len(), 1, "one line: {:?}", pbx.faults());
+    assert_eq!(pbx.logged(1).len(), 1, "one line: {:?}", pbx.faults());
     run("chattr", &["-i", ring.to_str().unwrap()]);
     push_at(slow, &pbx, &mut next, Duration::ZERO, || pbx.alarm().is_empty());
     assert_eq!(all_accounted_for(pbx, &data, next), 0);

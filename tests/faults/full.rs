@@ -74,7 +74,7 @@ fn full_and_back(folder: &Path, store: &str, left: u64, says: &str) {
     let alarm = pbx.alarm();
     assert!(alarm.contains(disk.to_str().unwrap()) && alarm.contains(says), "{alarm}");
     assert!(alarm.contains("not stored") && alarm.contains("free some of the disk"), "{alarm}");
-    assert_eq!(pbx.faults().len(), 1, "one line: {:?}", pbx.faults());
+    assert_eq!(pbx.logged(1).len(), 1, "one line: {:?}", pbx.faults());
     assert!(pbx.faults()[0].contains("free some of the disk"), "{:?}", pbx.faults());
     pbx.register(0, 1);
     let wall = pbx.wall();
@@ -86,7 +86,7 @@ fn full_and_back(folder: &Path, store: &str, left: u64, says: &str) {
     push_until(&pbx, &mut next, Duration::ZERO, || pbx.count("packets stored") > before + 100);
     assert!(!pbx.wall().contains("Storing packets:"), "the alarm is gone");
     assert!(pbx.diagnostics(0).contains("Gap "), "the page says where packets are missing");
-    assert_eq!(pbx.faults().len(), 1, "one line: {:?}", pbx.faults());
+    assert_eq!(pbx.logged(1).len(), 1, "one line: {:?}", pbx.faults());
     let over = pbx.lines().iter().filter(|line| line.contains("stored again")).count();
     assert_eq!(over, 1, "{:?}", pbx.lines());
     all_accounted_for(pbx, &data, next);
@@ -128,7 +128,7 @@ fn a_start_on_a_full_disk_has_a_wall_and_stores_when_there_is_room() {
     assert!(pbx.wall().contains("Storing packets:"));
     push_until(&pbx, &mut next, Duration::from_secs(6), || pbx.count("packets lost") > 10);
     let over = || pbx.lines().iter().filter(|line| line.contains("stored again")).count();
-    assert_eq!(pbx.faults().len(), over() + 1, "one line each time: {:?}", pbx.lines());
+    assert_eq!(pbx.logged(over() + 1).len(), over() + 1, "one line each time: {:?}", pbx.lines());
     std::fs::remove_file(disk.join("other")).unwrap();
     push_until(&pbx, &mut next, Duration::ZERO, || pbx.alarm().is_empty());
     let before = pbx.count("packets stored");

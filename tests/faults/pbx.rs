@@ -215,6 +215,12 @@ impl Pbx {
         told.iter().filter(is_fault).map(|(_, line)| line.clone()).collect()
     }
 
+    /// As [`Self::faults`], once there are so many: the page knows of one a moment before the log.
+    pub(crate) fn logged(&self, faults: usize) -> Vec<String> {
+        super::child::wait("a line in the log", || self.faults().len() >= faults);
+        self.faults()
+    }
+
     /// Every line of the log.
     pub(crate) fn lines(&self) -> Vec<String> {
         self.told.lock().unwrap().iter().map(|(_, line)| line.clone()).collect()

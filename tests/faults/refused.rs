@@ -102,7 +102,7 @@ fn a_file_of_a_later_version_is_left_alone_and_named_on_the_page_and_in_the_log(
     fs::write(&journal, &bytes).unwrap();
     let pbx = open();
     let name = journal.file_name().unwrap().to_str().unwrap();
-    assert_eq!(pbx.faults().len(), 1, "one line: {:?}", pbx.faults());
+    assert_eq!(pbx.logged(1).len(), 1, "one line: {:?}", pbx.faults());
     for text in [pbx.faults()[0].clone(), pbx.alarm(), pbx.wall()] {
         assert!(
             text.contains(name) && text.contains("version 9") && text.contains("update usermon"),
