@@ -11,9 +11,10 @@ use std::time::{Duration, Instant};
 use usermon::clock::Clock;
 use usermon::event::{
     Call, CallDirection, CallPhase, EndpointKey, Event, Host, LogLevel, Registration, RegistrationStep,
-    Transport,
+    Transport, UserKey,
 };
 use usermon::module::Module;
+use usermon::state::State;
 
 use crate::frozen::{Disk, hangs};
 use crate::{Pace, Source, quantiles};
@@ -118,14 +119,14 @@ impl Day {
         call(user, number, phase)
     }
 
-    /// Applies so many, 64 at once and then a pause, and says how long each took.
-    fn apply(&mut self, module: &Module, events: usize, stop: &AtomicBool) -> Vec<u64> {
+    /// Makes so many and has them applied, 64 at once and then a pause, and says how long each took.
+    fn apply(&mut self, events: usize, stop: &AtomicBool, apply: &dyn Fn(Event)) -> Vec<u64> {
         let mut samples = Vec::new();
         while samples.len() < events && !stop.load(Ordering::Relaxed) {
             let batch: Vec<Event> = (0..64).map(|_| self.event()).collect();
             for event in batch {
                 let start = Instant::now();
-                module.event(black_box(event));
+                apply(black_box(event));
                 samples.push(u64::try_from(start.elapsed().as_nanos()).unwrap());
             }
             std::thread::sleep(Duration::from_millis(1));
@@ -134,8 +135,43 @@ impl Day {
     }
 }
 
-/// Events at so many users, all registered; then the same while the directory is read again and again.
+/// Events applied to the state of so many users, all registered: `event_apply`. The caller keeps the event, as the
+/// module does, which hands it on to the drain.
+fn applied(sizes: &Sizes, overhead: u64) {
+    let state = State::new();
+    let key = |user: usize| EndpointKey::new("default", &(1_000 + user).to_string());
+    let owner =
+        |user: usize| (Arc::new(key(user)), Arc::new(UserKey::new("default", &(1_000 + user).to_string())));
+    state.assign((0..sizes.users).map(owner).collect(), Clock::System.now());
+    let resolved = |mut event: Event| {
+        if let Event::Registration(Registration { key, .. }) | Event::Call(Call { key, .. }) = &mut event {
+            key.company = "default".into();
+        }
+        event
+    };
+    for user in 0..sizes.users {
+        state.apply(&resolved(registered(user, 0)), Clock::System.now());
+    }
+    let mut day = Day { users: sizes.users, number: 0, calls: std::collections::VecDeque::new() };
+    let mut samples = Vec::new();
+    while samples.len() < sizes.events {
+        let batch: Vec<Event> = (0..64).map(|_| resolved(day.event())).collect();
+        let now = Clock::System.now();
+        for event in &batch {
+            let start = Instant::now();
+            let changes = state.apply(black_box(event), now);
+            samples.push(u64::try_from(start.elapsed().as_nanos()).unwrap());
+            drop(changes);
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    quantiles("event_apply", samples, overhead);
+}
+
+/// Events at so many users, all registered, through the module as the PBX's thread has them; then the same while the
+/// directory is read again and again.
 pub(crate) fn events(sizes: &Sizes, overhead: u64) {
+    applied(sizes, overhead);
     let folder = tempfile::tempdir().unwrap();
     let module = open(folder.path(), sizes.users);
     for user in 0..sizes.users {
@@ -143,9 +179,9 @@ pub(crate) fn events(sizes: &Sizes, overhead: u64) {
     }
     let mut day = Day { users: sizes.users, number: 0, calls: std::collections::VecDeque::new() };
     let stop = AtomicBool::new(false);
-    quantiles("event_apply", day.apply(&module, sizes.events, &stop), overhead);
+    quantiles("event_entry", day.apply(sizes.events, &stop, &|event| module.event(event)), overhead);
     let samples = std::thread::scope(|scope| {
-        let applied = scope.spawn(|| day.apply(&module, usize::MAX, &stop));
+        let applied = scope.spawn(|| day.apply(usize::MAX, &stop, &|event| module.event(event)));
         for _ in 0..sizes.reloads {
             module.reload().unwrap();
             std::thread::sleep(Duration::from_millis(20));
