@@ -72,6 +72,9 @@ pub(crate) fn button(frame: &Frame, company: &str, user: Option<&str>, words: &s
                 p {
                     "Everything that is stored until now goes for good: packets, calls and registrations, quality. "
                     "It can't be brought back. What others' phones sent and received stays in their history."
+                    @if user.is_some() {
+                        " What the wall showed of this user, sticker and contact addresses, goes with the retention only."
+                    }
                 }
                 button.main { (words) " for good" }
             }
