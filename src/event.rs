@@ -213,6 +213,25 @@ pub struct Call {
     pub cause: u16,
 }
 
+/// Where a leg of a call stood at a moment, of any endpoint of a company, known or not. Kept apart from the users' records,
+/// so that all legs of a call are found from any one of them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "fields are those of Call")]
+pub struct Step {
+    /// Id of the user whose leg it is; empty: nobody known, a trunk say.
+    #[serde(skip)]
+    pub user: Arc<str>,
+    pub endpoint: Arc<str>,
+    pub leg: Arc<str>,
+    pub linked: Arc<str>,
+    pub call_id: Arc<str>,
+    pub phase: CallPhase,
+    pub direction: CallDirection,
+    pub far_number: Arc<str>,
+    pub far_name: Arc<str>,
+    pub cause: u16,
+}
+
 /// RTCP figures of one leg (RFC 3550 section 6.4).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Quality {

@@ -22,6 +22,7 @@ use crate::store::Store;
 pub use crate::audit::Entry as AuditEntry;
 
 pub mod diagnostics;
+pub mod history;
 pub mod kept;
 pub mod rewind;
 pub(crate) mod tally;
