@@ -21,6 +21,7 @@ pub mod calls;
 pub mod legs;
 pub mod message;
 mod others;
+pub mod quality;
 pub mod registrations;
 mod repeats;
 mod spans;

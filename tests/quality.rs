@@ -1,0 +1,62 @@
+//! Breaks when the estimate of a call's quality is not the E-model's, or the reports of a leg do not come together.
+
+use std::time::Duration;
+
+use usermon::clock::Timestamp;
+use usermon::event::{Direction, EndpointKey, Quality};
+use usermon::query::history::quality::{Codec, Grade, figures, opinion, rating};
+
+#[test]
+fn the_estimate_is_that_of_g_107() {
+    let best = rating(Duration::ZERO, 0.0, Codec::of("PCMA"));
+    assert!((best - 93.2).abs() < 1e-9 && (opinion(best) - 4.41).abs() < 0.005, "{best} {}", opinion(best));
+    // table B.1: the borders of the categories
+    for (r, mos) in [(90.0, 4.34), (80.0, 4.03), (70.0, 3.60), (60.0, 3.10), (50.0, 2.58)] {
+        assert!((opinion(r) - mos).abs() < 0.007, "{r}: {}", opinion(r));
+    }
+    assert!((opinion(-3.0) - 1.0).abs() < 1e-9 && (opinion(120.0) - 4.5).abs() < 1e-9);
+    // G.113 appendix I: loss and codec
+    assert!((rating(Duration::ZERO, 0.02, Codec::of("pcmu")) - (93.2 - 95.0 * 2.0 / 27.1)).abs() < 1e-9);
+    assert!((rating(Duration::ZERO, 0.0, Codec::of("G729")) - 82.2).abs() < 1e-9);
+    // delay: none below 100 ms, some at 200 ms, much at 400 ms
+    let at = |ms| 93.2 - rating(Duration::from_millis(ms), 0.0, Codec::of("PCMA"));
+    assert!(at(100) < 1e-9 && (at(200) - 3.04).abs() < 0.05 && at(400) > 20.0, "{} {}", at(200), at(400));
+    assert_eq!(
+        [93.0, 80.0, 79.9, 70.0, 69.9].map(Grade::of).map(Grade::word),
+        ["good", "good", "fair", "fair", "poor"]
+    );
+}
+
+#[test]
+fn the_reports_of_a_leg_come_together_by_direction() {
+    let report = |second: i64, direction, packets, lost, jitter, round_trip| Quality {
+        time: Timestamp(second * 1_000_000),
+        key: EndpointKey::default(),
+        leg: "a".into(),
+        linked: "a".into(),
+        call_id: "c".into(),
+        direction,
+        packets,
+        lost,
+        jitter,
+        round_trip,
+    };
+    let reports = [
+        report(5, Direction::In, 250, 0, 1_000, 0),
+        report(5, Direction::Out, 250, 1, 2_000, 40_000),
+        report(10, Direction::In, 500, 100, 9_000, 0),
+        report(10, Direction::Out, 500, 1, 4_000, 60_000),
+    ];
+    let found = figures(reports.iter(), Codec::of("PCMU"));
+    let [heard, sent] = found.as_slice() else { panic!("{found:?}") };
+    assert_eq!(
+        (heard.direction, heard.packets, heard.lost, heard.round_trip),
+        (Direction::In, 500, 100, None)
+    );
+    assert_eq!((heard.jitter, heard.jitter_worst), (Duration::from_millis(5), Duration::from_millis(9)));
+    assert!((heard.loss() - 1.0 / 6.0).abs() < 1e-9);
+    assert_eq!(heard.grade, Grade::Poor);
+    assert_eq!(sent.round_trip_worst, Some(Duration::from_millis(60)));
+    assert_eq!((sent.round_trip, sent.grade), (Some(Duration::from_millis(50)), Grade::Good));
+    assert!(figures([].iter(), Codec::of("")).is_empty());
+}
