@@ -21,6 +21,7 @@ use crate::store::Store;
 
 pub use crate::audit::Entry as AuditEntry;
 
+pub mod anomalies;
 pub mod diagnostics;
 pub mod history;
 pub mod kept;

@@ -98,7 +98,7 @@ pub(crate) fn change_words(change: &Change) -> String {
 }
 
 /// Why a call ended, by ITU-T Q.850's number; empty for those that a PBX of today hardly gives.
-const fn call_cause(code: u16) -> &'static str {
+pub(crate) const fn call_cause(code: u16) -> &'static str {
     match code {
         1 => "no such number",
         2 | 3 => "no route there",

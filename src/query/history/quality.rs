@@ -7,8 +7,7 @@
 
 use std::time::Duration;
 
-use crate::clock::Timestamp;
-use crate::event::{Direction, Quality};
+use crate::event::{Direction, Media, Quality};
 
 /// R of a connection with nothing wrong (G.107 section 7.7: all parameters at their default values).
 const BEST: f64 = 93.2;
@@ -79,25 +78,13 @@ impl Grade {
     }
 }
 
-/// The figures of one leg in one direction.
+/// The figures of one leg in one direction, with the estimate.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Figures {
     /// Which way the media went, seen from the PBX.
     pub direction: Direction,
-    /// First and last report.
-    pub span: (Timestamp, Timestamp),
-    /// Packets at the last report.
-    pub packets: u64,
-    /// Packets lost at the last report.
-    pub lost: u64,
-    /// Mean of all reports.
-    pub jitter: Duration,
-    /// The worst report.
-    pub jitter_worst: Duration,
-    /// Mean of the reports that have one.
-    pub round_trip: Option<Duration>,
-    /// The worst report.
-    pub round_trip_worst: Option<Duration>,
+    /// What was reported.
+    pub media: Media,
     /// What the estimate takes for the codec.
     pub codec: Codec,
     /// The rating R.
@@ -109,9 +96,17 @@ pub struct Figures {
 }
 
 impl Figures {
+    /// The estimate for what was reported.
+    pub fn of(direction: Direction, media: Media, codec: Codec) -> Self {
+        let span = |micros: u32| Duration::from_micros(u64::from(micros));
+        let delay = span(media.round_trip) / 2 + span(media.jitter) * 2 + PACKET;
+        let rating = rating(delay, share(media.packets, media.lost), codec);
+        Self { direction, media, codec, rating, mos: opinion(rating), grade: Grade::of(rating) }
+    }
+
     /// The share of packets that were lost, 0 to 1.
     pub fn loss(&self) -> f64 {
-        share(self.packets, self.lost)
+        share(self.media.packets, self.media.lost)
     }
 }
 
@@ -121,46 +116,47 @@ fn share(packets: u64, lost: u64) -> f64 {
     if all == 0 { 0.0 } else { lost as f64 / all as f64 }
 }
 
-/// Both directions of the reports of one leg, oldest first; a direction without a report is not there.
-pub fn figures<'a>(reports: impl Iterator<Item = &'a Quality> + Clone, codec: Codec) -> Vec<Figures> {
-    [Direction::In, Direction::Out]
-        .into_iter()
-        .filter_map(|direction| one(reports.clone().filter(|r| r.direction == direction), direction, codec))
-        .collect()
+/// Reports of one leg and direction, one by one: they tell totals so far.
+#[derive(Debug, Clone, Default)]
+pub struct Sum {
+    last: Media,
+    reports: u64,
+    jitters: u64,
+    trips: u64,
+    trip_sum: u64,
 }
 
-fn one<'a>(
-    reports: impl Iterator<Item = &'a Quality>,
-    direction: Direction,
-    codec: Codec,
-) -> Option<Figures> {
-    let reports: Vec<&Quality> = reports.collect();
-    let (first, last) = (reports.first()?, reports.last()?);
-    let mean = |values: &[u32]| {
-        let sum: u64 = values.iter().map(|v| u64::from(*v)).sum();
-        u64::try_from(values.len()).ok().and_then(|n| sum.checked_div(n)).map(Duration::from_micros)
+impl Sum {
+    /// Takes the next report.
+    pub fn add(&mut self, report: &Quality) {
+        let last = &mut self.last;
+        (last.packets, last.lost) = (report.packets, report.lost);
+        last.jitter_worst = last.jitter_worst.max(report.jitter);
+        last.round_trip_worst = last.round_trip_worst.max(report.round_trip);
+        self.reports += 1;
+        self.jitters = self.jitters.saturating_add(u64::from(report.jitter));
+        if report.round_trip > 0 {
+            self.trips += 1;
+            self.trip_sum = self.trip_sum.saturating_add(u64::from(report.round_trip));
+        }
+    }
+
+    /// All in one; `None`: there was no report.
+    pub fn media(&self) -> Option<Media> {
+        let mean = |sum: u64, n: u64| u32::try_from(sum.checked_div(n).unwrap_or(0)).unwrap_or(u32::MAX);
+        let (jitter, round_trip) = (mean(self.jitters, self.reports), mean(self.trip_sum, self.trips));
+        (self.reports > 0).then_some(Media { jitter, round_trip, ..self.last })
+    }
+}
+
+/// Both directions of the reports of one leg, oldest first; a direction without a report is not there.
+pub fn figures<'a>(reports: impl Iterator<Item = &'a Quality> + Clone, codec: Codec) -> Vec<Figures> {
+    let one = |direction| {
+        let mut sum = Sum::default();
+        reports.clone().filter(|report| report.direction == direction).for_each(|report| sum.add(report));
+        Some(Figures::of(direction, sum.media()?, codec))
     };
-    let worst = |values: &[u32]| values.iter().max().map(|v| Duration::from_micros(u64::from(*v)));
-    let jitters: Vec<u32> = reports.iter().map(|r| r.jitter).collect();
-    let trips: Vec<u32> = reports.iter().map(|r| r.round_trip).filter(|trip| *trip > 0).collect();
-    let jitter = mean(&jitters)?;
-    let round_trip = mean(&trips);
-    let delay = round_trip.unwrap_or_default() / 2 + jitter * 2 + PACKET;
-    let rating = rating(delay, share(last.packets, last.lost), codec);
-    Some(Figures {
-        direction,
-        span: (first.time, last.time),
-        packets: last.packets,
-        lost: last.lost,
-        jitter,
-        jitter_worst: worst(&jitters)?,
-        round_trip,
-        round_trip_worst: worst(&trips),
-        codec,
-        rating,
-        mos: opinion(rating),
-        grade: Grade::of(rating),
-    })
+    [Direction::In, Direction::Out].into_iter().filter_map(one).collect()
 }
 
 /// The rating R of a connection with this one-way delay and loss (0 to 1).
