@@ -56,3 +56,55 @@ fn the_reports_of_a_leg_come_together_by_direction() {
     assert_eq!((sent.direction, sent.grade), (Direction::Out, Grade::Good));
     assert!(figures([].iter(), Codec::of("")).is_empty());
 }
+
+#[expect(dead_code, reason = "web.rs and login.rs take the rest")]
+mod web_site;
+
+/// A call of user 101 of `acme` whose answer chose a codec, and its reports.
+#[test]
+fn a_calls_line_and_its_legs_have_the_figures_with_the_codec_that_was_answered() {
+    use usermon::event::UserKey;
+    use usermon::store::record::{Payload, Record};
+    let site = web_site::site();
+    let message = |start: &str, sdp: &str| {
+        format!(
+            "{start}\r\nFrom: <sip:101@pbx>\r\nTo: <sip:102@pbx>\r\nCall-ID: c\r\nCSeq: 1 INVITE\r\nContent-Type: application/sdp\r\n\r\n{sdp}"
+        )
+    };
+    let offer = "v=0\r\nm=audio 4000 RTP/AVP 0 18\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:18 G729/8000\r\n";
+    let answer = "v=0\r\nm=audio 5000 RTP/AVP 18\r\na=rtpmap:18 G729/8000\r\n";
+    let at = site.keep(message("INVITE sip:102@pbx SIP/2.0", offer).as_bytes());
+    let user = UserKey::new("acme", "101");
+    let sent = web_site::packet(message("SIP/2.0 200 OK", answer).as_bytes());
+    site.keep_packet(user.clone(), usermon::store::record::Packet { direction: Direction::Out, ..sent });
+    for direction in [Direction::In, Direction::Out] {
+        let time = site.query.now();
+        let report = Quality {
+            time,
+            key: EndpointKey::new("acme", "e0"),
+            leg: "a".into(),
+            linked: "a".into(),
+            call_id: "c".into(),
+            direction,
+            packets: 500,
+            lost: 0,
+            jitter: 1_000,
+            round_trip: 0,
+        };
+        let payload = Payload::Quality(report);
+        site.store.append(&mut [Record { seq: 0, time, user: user.clone().into(), payload }]).unwrap();
+    }
+    let viewer = usermon::query::Viewer {
+        person: "anna".into(),
+        role: usermon::config::Role::Administrator,
+        company: Some("acme".into()),
+        from: "".into(),
+    };
+    let history = site.query.history(&viewer, &user, Timestamp::MIN, None).unwrap().unwrap();
+    let worst = history.items[0].worst().expect("figures");
+    assert_eq!((worst.codec.name, worst.grade), ("g729", Grade::Good));
+    assert!((worst.rating - 82.2).abs() < 0.01, "{}", worst.rating);
+    let joined = site.query.joined(&viewer, &user, at).unwrap().expect("a call");
+    let [(_, call_id, figures)] = joined.figures().try_into().expect("one leg");
+    assert_eq!((&*call_id, figures.len(), figures[0].codec.name), ("c", 2, "g729"));
+}

@@ -137,7 +137,7 @@ fn list(frame: &Frame, calls: &[CallLine]) -> Markup {
                     @let today = day(call.start);
                     @if today != last {
                         tr.day { th colspan="6" scope="rowgroup" { (At(call.start, Shape::Day)) } }
-                        @let _ = { last = today; };
+                        ({ last = today; "" })
                     }
                     (row(frame, call))
                 }

@@ -11,7 +11,7 @@ use crate::capture::message::scan;
 use crate::clock::Timestamp;
 use crate::directory::User;
 use crate::error::Result;
-use crate::event::{CallDirection, Change, DumpDetail, UserKey};
+use crate::event::{CallDirection, Change, DumpDetail, Quality, UserKey};
 use crate::query::diagnostics::Cursor;
 use crate::query::{Query, Viewer};
 use crate::store::record::{Gap, Payload, Record};
@@ -28,6 +28,7 @@ mod spans;
 pub mod why;
 
 pub use self::message::{Authentication, Message, Method, Repeat};
+pub use self::quality::Figures;
 pub use self::spans::Spans;
 pub use self::why::{Outcome, Verdict};
 
@@ -102,8 +103,17 @@ pub struct Item {
     pub dialogs: Vec<usize>,
     /// Numbers of its messages, oldest first.
     pub messages: Vec<usize>,
+    /// Figures of the media, leg by leg, both directions; empty: none were told.
+    pub quality: Vec<Figures>,
     /// A gap lies within it: packets may be missing.
     pub has_gap: bool,
+}
+
+impl Item {
+    /// The worst of its media's figures.
+    pub fn worst(&self) -> Option<&Figures> {
+        self.quality.iter().min_by(|a, b| a.rating.total_cmp(&b.rating))
+    }
 }
 
 /// A change with its place.
@@ -130,6 +140,8 @@ pub struct History {
     pub changes: Vec<Told>,
     /// Gaps, oldest first.
     pub gaps: Vec<(Cursor, Gap)>,
+    /// Reports of media, oldest first.
+    pub quality: Vec<Quality>,
     /// The list, newest first.
     pub items: Vec<Item>,
     /// The oldest record that was read; `None`: there is none.
@@ -183,7 +195,7 @@ impl Query {
             to: Timestamp::MAX,
             before: before.map(|c| (c.time, c.seq)),
             limit: MOST.saturating_add(1),
-            kinds: Kinds { quality: false, ..Kinds::ALL },
+            kinds: Kinds::ALL,
         })?;
         let more = records.len() > MOST;
         records.truncate(MOST);
@@ -212,6 +224,7 @@ impl History {
             dialogs: Vec::new(),
             changes: Vec::new(),
             gaps: Vec::new(),
+            quality: Vec::new(),
             items: Vec::new(),
             oldest: records.first().map(|record| record.time),
             next: None,
@@ -223,6 +236,7 @@ impl History {
         items.extend(registrations::items(&history, context));
         items.extend(others::items(&history, context));
         for item in &mut items {
+            item.quality = quality::of_item(&history, item);
             item.has_gap = history.gaps.iter().any(|(_, gap)| gap.from <= item.end && gap.to >= item.start);
         }
         items.sort_unstable_by_key(|item| std::cmp::Reverse((item.end, item.id)));
@@ -293,7 +307,7 @@ impl History {
                     self.changes.push(Told { at, change });
                 }
                 Payload::Gap(gap) => self.gaps.push((at, gap)),
-                Payload::Quality(_) => {}
+                Payload::Quality(quality) => self.quality.push(quality),
             }
         }
     }

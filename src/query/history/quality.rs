@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use super::{History, Item, Kind, Message};
 use crate::event::{Direction, Media, Quality};
 
 /// R of a connection with nothing wrong (G.107 section 7.7: all parameters at their default values).
@@ -157,6 +158,48 @@ pub fn figures<'a>(reports: impl Iterator<Item = &'a Quality> + Clone, codec: Co
         Some(Figures::of(direction, sum.media()?, codec))
     };
     [Direction::In, Direction::Out].into_iter().filter_map(one).collect()
+}
+
+/// The figures of an item's legs.
+pub(super) fn of_item(history: &History, item: &Item) -> Vec<Figures> {
+    if history.quality.is_empty() || item.kind != Kind::Call {
+        return Vec::new();
+    }
+    let mut all = Vec::new();
+    for dialog in item.dialogs.iter().filter_map(|n| history.dialogs.get(*n)) {
+        let reports = history.quality.iter().filter(|report| report.call_id == dialog.call_id);
+        let codec = codec(dialog.messages.iter().filter_map(|n| history.messages.get(*n)));
+        all.extend(figures(reports, codec));
+    }
+    all
+}
+
+/// The codec of a dialog: the first one of the last session description that answered (RFC 3264 section 6.1).
+pub(super) fn codec<'a>(messages: impl Iterator<Item = &'a Message>) -> Codec {
+    let answers = messages.filter(|m| m.sdp && matches!(m.status, Some(180..=299)));
+    let last = answers.last().and_then(|m| m.bytes.get(m.scan().body..).and_then(first_codec));
+    Codec::of(&last.unwrap_or_default())
+}
+
+/// The name of the first audio codec of a session description.
+fn first_codec(sdp: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(sdp);
+    let media = text.lines().find(|line| line.starts_with("m=audio"))?;
+    let payload = media.split_ascii_whitespace().nth(3)?;
+    let mapped = text.lines().find_map(|line| {
+        let (number, codec) = line.strip_prefix("a=rtpmap:")?.split_once(' ')?;
+        (number == payload).then(|| codec.split('/').next().unwrap_or_default().to_owned())
+    });
+    // RFC 3551 section 6
+    let fixed = |payload: &str| match payload {
+        "0" => Some("PCMU"),
+        "3" => Some("GSM"),
+        "4" => Some("G723"),
+        "8" => Some("PCMA"),
+        "18" => Some("G729"),
+        _ => None,
+    };
+    mapped.or_else(|| fixed(payload).map(str::to_owned))
 }
 
 /// The rating R of a connection with this one-way delay and loss (0 to 1).
