@@ -353,7 +353,8 @@ pub enum Change {
         call_id: Arc<str>,
         detail: Arc<str>,
     },
-    /// A leg of a call of this user changed its phase.
+    /// A leg of a call of this user changed its phase, or more is known of it; with a transfer it may become part of
+    /// another call.
     Call {
         leg: Arc<str>,
         linked: Arc<str>,
