@@ -3,11 +3,11 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use maud::{Markup, PreEscaped, Render, html};
 
 use crate::clock::Timestamp;
+pub use crate::query::words::span;
 
 /// Longest one-line text that a list shows, in characters; the rest becomes an ellipsis.
 const LINE_MAX: usize = 240;
@@ -124,20 +124,6 @@ pub fn stamp(at: Timestamp) -> String {
     jiff::Timestamp::from_microsecond(at.micros())
         .map(|m| m.strftime("%Y%m%dT%H%M%SZ").to_string())
         .unwrap_or_else(|_| "time".into())
-}
-
-/// A span in two units at most: `52 s`, `3 min 5 s`, `2 h 5 min`, `3 d 4 h`.
-pub fn span(span: Duration) -> String {
-    let s = span.as_secs();
-    let two = |big: u64, unit: &str, small: u64, small_unit: &str| {
-        if small == 0 { format!("{big} {unit}") } else { format!("{big} {unit} {small} {small_unit}") }
-    };
-    match s {
-        0..60 => format!("{s} s"),
-        60..3_600 => two(s / 60, "min", s % 60, "s"),
-        3_600..86_400 => two(s / 3_600, "h", s % 3_600 / 60, "min"),
-        _ => two(s / 86_400, "d", s % 86_400 / 3_600, "h"),
-    }
 }
 
 /// When something ends, counted from `now`: `in 52 s`, or `3 s ago`. The script counts on from its moment.

@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::event::{CallDirection, Change, DumpDetail, Quality, UserKey};
 use crate::query::diagnostics::Cursor;
 use crate::query::{Query, Viewer};
-use crate::store::record::{Gap, Payload, Record};
+use crate::store::record::{Attribution, Gap, Payload, Record};
 use crate::store::{Kinds, Query as Range};
 
 pub mod calls;
@@ -30,7 +30,7 @@ pub mod why;
 pub use self::message::{Authentication, Message, Method, Repeat};
 pub use self::quality::Figures;
 pub use self::spans::Spans;
-pub use self::why::{Outcome, Verdict};
+pub use self::why::{Outcome, Rule, Verdict};
 
 /// Records of one history; of more, the newest are taken and [`History::next`] says where the others begin.
 pub const MOST: usize = 40_000;
@@ -265,6 +265,13 @@ impl History {
         item.messages.iter().filter_map(|n| self.messages.get(*n))
     }
 
+    /// Whether nothing but its From or To says that an item is this user's: anybody can write that.
+    pub fn is_claimed(&self, item: &Item) -> bool {
+        let has_word = |n: &usize| self.dialogs.get(*n).is_some_and(|dialog| !dialog.steps.is_empty());
+        !item.dialogs.iter().any(has_word)
+            && self.messages_of(item).all(|message| message.attribution != Attribution::Proven)
+    }
+
     /// When the user was offline, and which dump detail was in force when: for the time line.
     pub fn spans(&self) -> Spans {
         Spans::of(self)
@@ -289,12 +296,13 @@ impl History {
                             self.add_dialog(&String::from_utf8_lossy(scan.call_id), method)
                         }
                     };
-                    let number = self.messages.len();
+                    let message = Message::new(at, packet, &facts, dialog, &hash);
                     if let Some(dialog) = self.dialogs.get_mut(dialog) {
-                        dialog.messages.push(number);
-                        dialog.link(&packet.linked);
+                        dialog.messages.push(self.messages.len());
+                        dialog.link(&message.linked);
+                        dialog.meet(message.method);
                     }
-                    self.messages.push(Message::new(at, packet, &facts, dialog, &hash));
+                    self.messages.push(message);
                 }
                 Payload::Change(change) => {
                     if let Change::Call { leg, call_id, linked, .. } = &change {
@@ -354,6 +362,13 @@ impl History {
 }
 
 impl Dialog {
+    /// What only a call has makes it one, also where its INVITE was not kept.
+    fn meet(&mut self, method: Method) {
+        if matches!(method, Method::Invite | Method::Ack | Method::Bye | Method::Cancel | Method::Prack) {
+            self.method = Method::Invite;
+        }
+    }
+
     fn link(&mut self, linked: &Arc<str>) {
         if !linked.is_empty() && !self.linked.contains(linked) {
             self.linked.push(Arc::clone(linked));
