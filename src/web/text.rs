@@ -171,6 +171,23 @@ pub fn segment(text: &str) -> String {
     if text.is_empty() || text == "." || text == ".." || text.starts_with('~') {
         out.push('~');
     }
+    encode(text, &mut out);
+    out
+}
+
+/// A link with fields of a query string after it.
+pub fn link(path: &str, fields: &[(&str, String)]) -> String {
+    let mut out = path.to_owned();
+    for (n, (name, value)) in fields.iter().enumerate() {
+        out.push(if n == 0 { '?' } else { '&' });
+        out.push_str(name);
+        out.push('=');
+        encode(value, &mut out);
+    }
+    out
+}
+
+fn encode(text: &str, out: &mut String) {
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
             out.push(char::from(byte));
@@ -179,7 +196,6 @@ pub fn segment(text: &str) -> String {
             let _ = write!(out, "%{byte:02X}");
         }
     }
-    out
 }
 
 /// Undoes the mark of [`segment`]; percent-encoding is already undone by the router.

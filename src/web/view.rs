@@ -74,6 +74,11 @@ impl Links {
         format!("{}/diag", self.user(user))
     }
 
+    /// A page of a user's diagnostics (`item/1-2`, `packets`), with a query string or without.
+    pub fn diagnostics_page(&self, user: &User, page: &str) -> String {
+        format!("{}/diag/{page}", self.user(user))
+    }
+
     /// One packet.
     pub fn packet(&self, user: &User, at: Cursor) -> String {
         format!("{}/diag/{at}", self.user(user))
@@ -109,7 +114,7 @@ impl Links {
         self.to("/configuration/audit")
     }
 
-    fn asset(&self, name: &str) -> String {
+    pub(crate) fn asset(&self, name: &str) -> String {
         format!("{}/static/{}", self.mount, asset::hashed(name))
     }
 }
