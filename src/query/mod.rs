@@ -22,7 +22,9 @@ use crate::store::Store;
 pub use crate::audit::Entry as AuditEntry;
 
 pub mod diagnostics;
+pub mod export;
 pub mod kept;
+pub mod legible;
 pub mod rewind;
 pub(crate) mod tally;
 pub mod terminal;
