@@ -12,7 +12,7 @@ use crate::store::record::{Attribution, Packet, Record};
 pub mod jsonl;
 pub mod pcap;
 pub mod text;
-//TOKEN pub mod token;
+pub mod token;
 mod wire;
 
 /// What an export is called and when it was made.
