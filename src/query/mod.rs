@@ -24,8 +24,10 @@ pub use crate::audit::Entry as AuditEntry;
 
 pub mod anomalies;
 pub mod diagnostics;
+pub mod export;
 pub mod history;
 pub mod kept;
+pub mod legible;
 pub mod rewind;
 pub(crate) mod tally;
 pub mod terminal;
