@@ -1,7 +1,8 @@
 //! The cost of the pages, through the Router and without a socket, in CPU time of the whole process: the wall of ten
 //! thousand users, what `refresh` asks for every 2 s, the wall of a past moment, and the first page of diagnostics of a
 //! user with many packets. Prints lines `name value unit`, the median of the rounds; `--test` runs a tiny round, `--full`
-//! rewinds in a ring of 100 events a second, `--rewind` does nothing else.
+//! rewinds in a ring of 100 events a second, `--rewind` does nothing else, `--ladder` no more
+//! than the ladder of a call of 200 messages.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use usermon::event::{EndpointKey, Event, Registration, RegistrationStep, Transport};
 
+mod ladder;
 mod rewind;
 #[expect(dead_code, reason = "the tests of the pages take the rest")]
 #[path = "../tests/web_site/mod.rs"]
@@ -94,6 +96,14 @@ async fn main() {
         cpu,
     );
     if has("--rewind") {
+        return;
+    }
+    if tiny {
+        ladder::run(24, 1).await
+    } else {
+        ladder::run(204, 20).await
+    }
+    if has("--ladder") {
         return;
     }
     let (users, changes, packets, rounds) = if tiny { (20, 5, 300, 1) } else { (10_000, 100, 20_000, 20) };
