@@ -4,3 +4,4 @@
 mod capture;
 mod lines;
 mod record;
+mod tokens;

@@ -65,12 +65,13 @@ impl Tokens {
         Record { seq: record.seq, time: record.time, user, payload }
     }
 
-    /// A text that is a name, such as a title: every word of it is replaced.
+    /// A name or number: every word of it is replaced.
     pub fn name(&mut self, text: &str) -> Arc<str> {
         self.text(text, |hand, text| hand.text(text, Mode::Name))
     }
 
-    fn prose(&mut self, text: &str) -> Arc<str> {
+    /// A text in which names stand, such as a title: those that were learned are replaced.
+    pub fn prose(&mut self, text: &str) -> Arc<str> {
         self.text(text, |hand, text| hand.text(text, Mode::Prose(3)))
     }
 
@@ -122,7 +123,8 @@ impl Tokens {
                 *far = far.map(|far| self.address(far));
                 *user_agent = self.text(user_agent, |hand, text| hand.text(text, Mode::Product));
             }
-            Change::Unregistered { endpoint, contact, .. } | Change::Reachability { endpoint, contact, .. } => {
+            Change::Unregistered { endpoint, contact, .. }
+            | Change::Reachability { endpoint, contact, .. } => {
                 (*endpoint, *contact) = (self.name(endpoint), self.name(contact));
             }
             Change::Failed { endpoint, far, call_id, detail, .. } => {

@@ -2,6 +2,8 @@
 //! or a body that nobody knows is replaced word by word, so what is missing in these lists costs meaning and no secret.
 //! Content-Length follows its body. Needs no successful parse.
 
+use memchr::memchr2;
+
 use super::hand::{Hand, Mode};
 
 /// How deep messages may lie within messages before the rest is replaced word by word.
@@ -30,25 +32,107 @@ fn holds(name: &[u8]) -> Holds {
     let mut lower = name.to_ascii_lowercase();
     lower.truncate(64);
     match &*lower {
-        b"max-forwards" | b"cseq" | b"content-length" | b"l" | b"content-type" | b"c" | b"content-encoding" | b"e"
-        | b"content-disposition" | b"content-language" | b"content-transfer-encoding" | b"content-id" | b"mime-version"
-        | b"expires" | b"min-expires" | b"session-expires" | b"x" | b"min-se" | b"allow" | b"allow-events" | b"u"
-        | b"supported" | b"k" | b"require" | b"proxy-require" | b"unsupported" | b"accept" | b"accept-encoding"
-        | b"accept-language" | b"accept-resource-priority" | b"resource-priority" | b"date" | b"timestamp"
-        | b"retry-after" | b"rseq" | b"rack" | b"event" | b"o" | b"subscription-state" | b"privacy" | b"priority"
-        | b"sip-etag" | b"sip-if-match" | b"request-disposition" | b"d" | b"security-client" | b"security-server"
-        | b"security-verify" | b"refer-sub" | b"p-early-media" | b"answer-mode" | b"max-breadth" | b"recv-info"
-        | b"info-package" | b"feature-caps" | b"flow-timer" | b"messages-waiting" | b"voice-message"
-        | b"fax-message" | b"p-asserted-service" | b"p-preferred-service" => Holds::Syntax,
-        b"from" | b"f" | b"to" | b"t" | b"contact" | b"m" | b"route" | b"record-route" | b"path" | b"service-route"
-        | b"p-asserted-identity" | b"p-preferred-identity" | b"p-called-party-id" | b"p-associated-uri"
-        | b"remote-party-id" | b"diversion" | b"history-info" | b"referred-by" | b"b" | b"refer-to" | b"r"
-        | b"reply-to" | b"call-info" | b"alert-info" | b"error-info" | b"reason" | b"warning" | b"accept-contact"
-        | b"a" | b"reject-contact" | b"j" | b"message-account" => Holds::Addresses,
+        b"max-forwards"
+        | b"cseq"
+        | b"content-length"
+        | b"l"
+        | b"content-type"
+        | b"c"
+        | b"content-encoding"
+        | b"e"
+        | b"content-disposition"
+        | b"content-language"
+        | b"content-transfer-encoding"
+        | b"content-id"
+        | b"mime-version"
+        | b"expires"
+        | b"min-expires"
+        | b"session-expires"
+        | b"x"
+        | b"min-se"
+        | b"allow"
+        | b"allow-events"
+        | b"u"
+        | b"supported"
+        | b"k"
+        | b"require"
+        | b"proxy-require"
+        | b"unsupported"
+        | b"accept"
+        | b"accept-encoding"
+        | b"accept-language"
+        | b"accept-resource-priority"
+        | b"resource-priority"
+        | b"date"
+        | b"timestamp"
+        | b"retry-after"
+        | b"rseq"
+        | b"rack"
+        | b"event"
+        | b"o"
+        | b"subscription-state"
+        | b"privacy"
+        | b"priority"
+        | b"sip-etag"
+        | b"sip-if-match"
+        | b"request-disposition"
+        | b"d"
+        | b"security-client"
+        | b"security-server"
+        | b"security-verify"
+        | b"refer-sub"
+        | b"p-early-media"
+        | b"answer-mode"
+        | b"max-breadth"
+        | b"recv-info"
+        | b"info-package"
+        | b"feature-caps"
+        | b"flow-timer"
+        | b"messages-waiting"
+        | b"voice-message"
+        | b"fax-message"
+        | b"p-asserted-service"
+        | b"p-preferred-service" => Holds::Syntax,
+        b"from"
+        | b"f"
+        | b"to"
+        | b"t"
+        | b"contact"
+        | b"m"
+        | b"route"
+        | b"record-route"
+        | b"path"
+        | b"service-route"
+        | b"p-asserted-identity"
+        | b"p-preferred-identity"
+        | b"p-called-party-id"
+        | b"p-associated-uri"
+        | b"remote-party-id"
+        | b"diversion"
+        | b"history-info"
+        | b"referred-by"
+        | b"b"
+        | b"refer-to"
+        | b"r"
+        | b"reply-to"
+        | b"call-info"
+        | b"alert-info"
+        | b"error-info"
+        | b"reason"
+        | b"warning"
+        | b"accept-contact"
+        | b"a"
+        | b"reject-contact"
+        | b"j"
+        | b"message-account" => Holds::Addresses,
         b"via" | b"v" => Holds::Via,
         b"call-id" | b"i" | b"in-reply-to" | b"replaces" | b"join" | b"target-dialog" => Holds::CallId,
-        b"authorization" | b"proxy-authorization" | b"www-authenticate" | b"proxy-authenticate"
-        | b"authentication-info" | b"proxy-authentication-info" => Holds::Credentials,
+        b"authorization"
+        | b"proxy-authorization"
+        | b"www-authenticate"
+        | b"proxy-authenticate"
+        | b"authentication-info"
+        | b"proxy-authentication-info" => Holds::Credentials,
         b"user-agent" | b"server" => Holds::Product,
         b"identity" | b"y" => Holds::Signature,
         _ => Holds::Anything,
@@ -228,7 +312,7 @@ impl Hand<'_> {
         }
     }
 
-    /// `Digest name="value", ...`: user, realm and URI are names, the rest is kept.
+    /// `Digest name="value", ...`: user, realm and URI are names.
     fn credentials(&mut self, value: &[u8]) {
         let mut rest = value;
         while !rest.is_empty() {
@@ -245,7 +329,7 @@ impl Hand<'_> {
             if is(b"username=") || is(b"realm=") || is(b"uri=") || is(b"username*=") || is(b"domain=") {
                 self.text(text, Mode::Name);
             } else {
-                self.same(text);
+                self.text(text, Mode::Prose(5));
             }
             rest = behind;
         }
@@ -281,10 +365,14 @@ impl Hand<'_> {
                 self.start_line(line);
                 rest = ahead;
             } else {
-                let (media, _) = self.head(&mut rest);
+                let (media, length) = self.head(&mut rest);
                 let end = rest.windows(3).position(|w| w == b"\n--").map_or(rest.len(), |at| at + 1);
                 let (part, behind) = rest.split_at(end);
+                let before = self.out.len();
                 self.body(part, media, depth + 1);
+                if let Some((from, to)) = length {
+                    self.adjust(from, to, part.len(), self.out.len() - before);
+                }
                 rest = behind;
             }
         }
@@ -329,8 +417,24 @@ impl Hand<'_> {
     /// Names of elements and attributes stay, and the words for states.
     fn xml(&mut self, body: &[u8]) {
         const STATES: [&[u8]; 18] = [
-            b"open", b"closed", b"trying", b"proceeding", b"early", b"confirmed", b"terminated", b"active", b"init",
-            b"full", b"partial", b"registered", b"created", b"refreshed", b"expired", b"busy", b"true", b"false",
+            b"open",
+            b"closed",
+            b"trying",
+            b"proceeding",
+            b"early",
+            b"confirmed",
+            b"terminated",
+            b"active",
+            b"init",
+            b"full",
+            b"partial",
+            b"registered",
+            b"created",
+            b"refreshed",
+            b"expired",
+            b"busy",
+            b"true",
+            b"false",
         ];
         let mut rest = body;
         while !rest.is_empty() {
@@ -373,7 +477,8 @@ impl Hand<'_> {
     /// Adds to the number at `from..to` of `out` by what the body grew.
     fn adjust(&mut self, from: usize, to: usize, before: usize, after: usize) {
         let text = self.out.get(from..to).and_then(|digits| std::str::from_utf8(digits).ok());
-        let Some(number) = text.and_then(|text| text.parse::<usize>().ok()).filter(|_| before != after) else {
+        let Some(number) = text.and_then(|text| text.parse::<usize>().ok()).filter(|_| before != after)
+        else {
             return;
         };
         let number = number.saturating_add(after).saturating_sub(before);
@@ -381,9 +486,12 @@ impl Hand<'_> {
     }
 }
 
-/// The first line with its line break, off `rest`.
+/// The first line with its line break, off `rest`; CRLF, a bare CR and a bare LF end one.
 fn take_line<'a>(rest: &mut &'a [u8]) -> &'a [u8] {
-    let end = rest.iter().position(|b| *b == b'\n').map_or(rest.len(), |at| at + 1);
+    let end = memchr2(b'\r', b'\n', rest).map_or(rest.len(), |at| {
+        let is_crlf = rest.get(at..at + 2) == Some(b"\r\n");
+        at + 1 + usize::from(is_crlf)
+    });
     let (line, behind) = rest.split_at(end);
     *rest = behind;
     line
