@@ -3,12 +3,12 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use maud::{Markup, PreEscaped, Render, html};
 
 use crate::clock::Timestamp;
 use crate::query::legible::{Piece, misleads, pieces};
+pub use crate::query::words::span;
 
 /// Longest one-line text that a list shows, in characters; the rest becomes an ellipsis.
 const LINE_MAX: usize = 240;
@@ -117,20 +117,6 @@ pub fn stamp(at: Timestamp) -> String {
         .unwrap_or_else(|_| "time".into())
 }
 
-/// A span in two units at most: `52 s`, `3 min 5 s`, `2 h 5 min`, `3 d 4 h`.
-pub fn span(span: Duration) -> String {
-    let s = span.as_secs();
-    let two = |big: u64, unit: &str, small: u64, small_unit: &str| {
-        if small == 0 { format!("{big} {unit}") } else { format!("{big} {unit} {small} {small_unit}") }
-    };
-    match s {
-        0..60 => format!("{s} s"),
-        60..3_600 => two(s / 60, "min", s % 60, "s"),
-        3_600..86_400 => two(s / 3_600, "h", s % 3_600 / 60, "min"),
-        _ => two(s / 86_400, "d", s % 86_400 / 3_600, "h"),
-    }
-}
-
 /// When something ends, counted from `now`: `in 52 s`, or `3 s ago`. The script counts on from its moment.
 pub fn until(end: Timestamp, now: Timestamp) -> Markup {
     let words = if end >= now {
@@ -176,6 +162,23 @@ pub fn segment(text: &str) -> String {
     if text.is_empty() || text == "." || text == ".." || text.starts_with('~') {
         out.push('~');
     }
+    encode(text, &mut out);
+    out
+}
+
+/// A link with fields of a query string after it.
+pub fn link(path: &str, fields: &[(&str, String)]) -> String {
+    let mut out = path.to_owned();
+    for (n, (name, value)) in fields.iter().enumerate() {
+        out.push(if n == 0 { '?' } else { '&' });
+        out.push_str(name);
+        out.push('=');
+        encode(value, &mut out);
+    }
+    out
+}
+
+fn encode(text: &str, out: &mut String) {
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
             out.push(char::from(byte));
@@ -184,7 +187,6 @@ pub fn segment(text: &str) -> String {
             let _ = write!(out, "%{byte:02X}");
         }
     }
-    out
 }
 
 /// Undoes the mark of [`segment`]; percent-encoding is already undone by the router.
