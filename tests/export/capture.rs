@@ -122,7 +122,7 @@ fn expected(record: &Record) -> Option<[String; 6]> {
 }
 
 /// Both formats of these records have each message once, and nothing wrong.
-fn round_trip(records: &[Record]) {
+pub(crate) fn round_trip(records: &[Record]) {
     let wanted: Vec<_> = records.iter().filter_map(expected).collect();
     for form in [Form::Pcap, Form::PcapNg] {
         let file = export(form, records);

@@ -85,7 +85,7 @@ fn check(schema: &Value, value: &Value, root: &Value, errors: &mut Vec<String>) 
 }
 
 /// The lines of an export, each as the schema says.
-fn lines(file: &[u8]) -> Vec<Value> {
+pub(crate) fn lines(file: &[u8]) -> Vec<Value> {
     let schema: Value = serde_json::from_str(jsonl::SCHEMA).unwrap();
     let text = std::str::from_utf8(file).unwrap();
     assert!(text.ends_with('\n'));
@@ -264,25 +264,4 @@ fn text_tells_everything_in_its_place_and_nobody_forges_a_line_of_ours() {
         assert!(text.contains(wanted), "{wanted} is not in\n{text}");
     }
     assert!(!text.contains('\r') && !text.contains('\u{1b}') && !text.contains('\u{202e}'));
-}
-#[test]
-#[ignore]
-fn speed() {
-    use usermon::query::export::token::Tokens;
-    let text = crate::record::long(1, "TCP", 4_500);
-    let all: Vec<_> = (0..20_000)
-        .map(|_| Payload::Packet(packet(Transport::Tls, Direction::In, text.as_bytes())))
-        .collect();
-    let records = records(all);
-    for form in Form::ALL {
-        let t = std::time::Instant::now();
-        let n = export(form, &records).len();
-        println!("{form:?} {n} bytes {:?}", t.elapsed());
-    }
-    let mut tokens = Tokens::new([1; 32], true);
-    let t = std::time::Instant::now();
-    for r in &records {
-        tokens.learn(r);
-    }
-    println!("learn {:?}", t.elapsed());
 }

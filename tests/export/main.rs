@@ -4,4 +4,7 @@
 mod capture;
 mod lines;
 mod record;
+#[path = "../scenario/mod.rs"]
+mod scenario;
+mod scenarios;
 mod tokens;
