@@ -69,6 +69,8 @@ pub(super) enum Mode {
     Opaque,
     /// Those that were learned; of numbers those with so many digits, as short ones mean many things.
     Prose(usize),
+    /// Those that were learned, in parts of words too: a Call-ID, a tag, a branch.
+    Id,
     /// Those that were learned, and nothing that looks like an address: it is a version.
     Product,
 }
@@ -136,14 +138,15 @@ impl Hand<'_> {
                 let token = self.table.token(word);
                 self.same(&token);
             }
-            Mode::Prose(_) | Mode::Product => {
+            Mode::Prose(_) | Mode::Id | Mode::Product => {
                 let fewest = match mode {
                     Mode::Prose(digits) if word.iter().all(u8::is_ascii_digit) => digits,
                     _ => 3,
                 };
-                let is_parameter = behind.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'=');
+                let is_parameter =
+                    mode != Mode::Id && behind.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'=');
                 if is_parameter || !self.learned(word, fewest) {
-                    self.runs(word);
+                    self.runs(word, if mode == Mode::Id { 3 } else { 5 });
                 }
             }
         }
@@ -161,10 +164,10 @@ impl Hand<'_> {
         }
     }
 
-    /// A word that is no name, but may be put together of one and something else, as tags and branches are.
-    fn runs(&mut self, word: &[u8]) {
+    /// A word that is no name, but may be put together of one and something else.
+    fn runs(&mut self, word: &[u8], fewest: usize) {
         for run in word.chunk_by(|a, b| a.is_ascii_digit() == b.is_ascii_digit()) {
-            if run.len() == word.len() || !self.learned(run, 5) {
+            if run.len() == word.len() || !self.learned(run, fewest) {
                 self.same(run);
             }
         }
@@ -184,7 +187,7 @@ impl Hand<'_> {
     /// A Call-ID: what is behind its `@` is a host.
     pub(super) fn call_id(&mut self, id: &[u8]) {
         let (local, host) = id.split_at(id.iter().rposition(|b| *b == b'@').unwrap_or(id.len()));
-        self.text(local, Mode::Prose(3));
+        self.text(local, Mode::Id);
         self.text(host, Mode::Name);
     }
 
@@ -254,6 +257,9 @@ impl Hand<'_> {
             if is(b"phone-context=") || is(b"maddr=") || is(b"received=") {
                 self.same(name);
                 self.host(value);
+            } else if is(b"tag=") || is(b"branch=") || is(b"to-tag=") || is(b"from-tag=") {
+                self.same(name);
+                self.text(value, Mode::Id);
             } else {
                 self.text(parameter, Mode::Prose(5));
             }
