@@ -19,7 +19,11 @@ fn check(schema: &Value, value: &Value, root: &Value, errors: &mut Vec<String>) 
         found
     };
     let rule = schema.as_object().unwrap();
-    let mut expect = |holds: bool, why: String| (!holds).then(|| errors.push(why)).unwrap_or_default();
+    let mut expect = |holds: bool, why: String| {
+        if !holds {
+            errors.push(why);
+        }
+    };
     for (word, says) in rule {
         match word.as_str() {
             "$schema" | "title" | "description" | "$defs" | "contentEncoding" => {}
