@@ -140,7 +140,8 @@ impl Ring {
         stage.pbx.rx("module unload res_usermon.so");
         let copy = stage.pbx.folder().join("ring-of-scenarios");
         let _ = fs::remove_dir_all(&copy);
-        let copied = Command::new("cp").arg("-a").arg(stage.pbx.data().join("ring")).arg(&copy).status().unwrap();
+        let copied =
+            Command::new("cp").arg("-a").arg(stage.pbx.data().join("ring")).arg(&copy).status().unwrap();
         assert!(copied.success(), "the ring was not copied");
         stage.pbx.rx("module load res_usermon.so");
         stage.browser = Browser::login(stage.pbx.http, "super-admin", &stage.password);
@@ -229,7 +230,8 @@ impl<'a> Left<'a> {
         }
         let keys: BTreeSet<_> = wish.keys().chain(have.keys()).collect();
         for key in keys {
-            let (seen, kept) = (wish.get(key).map_or(&[][..], Vec::as_slice), have.get(key).map_or(&[][..], Vec::as_slice));
+            let (seen, kept) =
+                (wish.get(key).map_or(&[][..], Vec::as_slice), have.get(key).map_or(&[][..], Vec::as_slice));
             let same = seen.len() == kept.len()
                 && seen.iter().zip(kept).all(|(seen, (packet, kept))| {
                     seen.size == packet.original_len && is_kept(&kept.text, &seen.text)
@@ -273,7 +275,9 @@ impl<'a> Left<'a> {
                 wrong.push(format!("{} has linked {:?}", message.start_line, packet.linked));
             }
         }
-        wrong.extend(of.keys().filter(|id| !told.contains(**id)).map(|id| format!("no packet of {id} is linked")));
+        wrong.extend(
+            of.keys().filter(|id| !told.contains(**id)).map(|id| format!("no packet of {id} is linked")),
+        );
         if wrong.is_empty() { Ok(()) } else { Err(format!("{user}: {}", wrong.join(", "))) }
     }
 

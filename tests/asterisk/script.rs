@@ -85,8 +85,11 @@ impl Script {
         let mut script = Self::new(account);
         let mut save = String::new();
         for (header, name) in [("From:", "from"), ("To:", "to"), ("Via:", "via"), ("CSeq:", "cseq")] {
-            writeln!(save, "<ereg regexp=\".*\" search_in=\"hdr\" header=\"{header}\" assign_to=\"{name}\"/>")
-                .unwrap();
+            writeln!(
+                save,
+                "<ereg regexp=\".*\" search_in=\"hdr\" header=\"{header}\" assign_to=\"{name}\"/>"
+            )
+            .unwrap();
         }
         script.step(&format!("<recv request=\"INVITE\" rrs=\"true\"><action>\n{save}</action></recv>"));
         script
@@ -185,7 +188,11 @@ impl Script {
         } else {
             (format!("[$to];tag={tag}"), "[$from]".to_owned())
         };
-        let kind = if body.is_none() || more.contains("Content-Type") { "" } else { "Content-Type: application/sdp\n" };
+        let kind = if body.is_none() || more.contains("Content-Type") {
+            ""
+        } else {
+            "Content-Type: application/sdp\n"
+        };
         let contact = if ["INVITE", "REGISTER", "SUBSCRIBE", "REFER"].contains(&method) {
             format!("Contact: <sip:{account}@[local_ip]:[local_port];transport=[transport]>\n")
         } else {
@@ -400,10 +407,8 @@ impl Script {
     /// The scenario as SIPp reads it.
     pub fn xml(&self) -> String {
         const NAMES: [&str; 7] = ["from", "to", "via", "cseq", "gate", "compared", "closed"];
-        let used: Vec<&str> = NAMES
-            .into_iter()
-            .filter(|name| self.steps.contains(&format!("assign_to=\"{name}\"")))
-            .collect();
+        let used: Vec<&str> =
+            NAMES.into_iter().filter(|name| self.steps.contains(&format!("assign_to=\"{name}\""))).collect();
         let references = if used.is_empty() {
             String::new()
         } else {

@@ -128,4 +128,3 @@ impl Playing<'_> {
         Ok(())
     }
 }
-

@@ -244,7 +244,10 @@ impl Line {
                 from: Timestamp(line.from),
                 to: Timestamp(line.to),
                 packets: line.packets,
-                cause: GAP_CAUSES.into_iter().find(|cause| *cause as u8 == line.cause).unwrap_or(GapCause::Other),
+                cause: GAP_CAUSES
+                    .into_iter()
+                    .find(|cause| *cause as u8 == line.cause)
+                    .unwrap_or(GapCause::Other),
             }),
             What::Quality { endpoint, report } => {
                 Payload::Quality(Quality { key: EndpointKey::new(COMPANY, &endpoint), ..report })

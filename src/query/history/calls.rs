@@ -116,11 +116,6 @@ impl<'a> Leg<'a> {
         })
     }
 
-    fn ringing(&self, now: Timestamp) -> Option<Duration> {
-        let until = self.answered.or(self.ended).unwrap_or(if self.is_running { now } else { self.span.1 });
-        self.rang.map(|from| until.since(from))
-    }
-
     fn talking(&self, now: Timestamp) -> Option<Duration> {
         let until = self.ended.unwrap_or(if self.is_running { now } else { self.span.1 });
         self.answered.map(|from| until.since(from))
@@ -227,7 +222,7 @@ fn item(history: &History, context: &Context<'_>, legs: &[Leg<'_>]) -> Option<It
         verdict: why::call(history, chief, &far),
         far,
         endpoints,
-        ringing: legs.iter().filter_map(|leg| leg.ringing(context.now)).max(),
+        ringing: ringing(chief, legs, context.now),
         talking: chief.talking(context.now),
         times: 1,
         every: None,
@@ -235,6 +230,14 @@ fn item(history: &History, context: &Context<'_>, legs: &[Leg<'_>]) -> Option<It
         messages,
         has_gap: false,
     })
+}
+
+/// From the first ringing of any leg to the answer, or to the end of the last.
+fn ringing(chief: &Leg<'_>, legs: &[Leg<'_>], now: Timestamp) -> Option<Duration> {
+    let from = legs.iter().filter_map(|leg| leg.rang).min()?;
+    let end = |leg: &Leg<'_>| if leg.is_running { now } else { leg.ended.unwrap_or(leg.span.1) };
+    let until = chief.answered.or_else(|| legs.iter().map(end).max())?;
+    Some(until.since(from))
 }
 
 /// With whom: the PBX's word, else what the INVITE says. Who calls and is connected with whom they did not dial (a queue, a

@@ -62,6 +62,7 @@ pub(super) struct Case<'a> {
     told: &'a [(Cursor, &'a Change)],
     is_from_phone: bool,
     far: String,
+    number: String,
 }
 
 /// A cause that says more than that it is over.
@@ -87,6 +88,7 @@ impl<'a> Case<'a> {
             told: &leg.told,
             is_from_phone: leg.direction == CallDirection::Outgoing,
             far: label(far),
+            number: brief(&far.number),
         }
     }
 
@@ -126,6 +128,7 @@ impl<'a> Case<'a> {
             told: &[],
             is_from_phone,
             far: String::new(),
+            number: String::new(),
         }
     }
 
@@ -259,6 +262,7 @@ impl<'a> Case<'a> {
         };
         match name {
             "far" => self.far.clone(),
+            "number" => self.number.clone(),
             "answer" => {
                 self.answer.map(|m| brief(&m.title())).unwrap_or_else(|| format!("cause {}", self.cause))
             }
