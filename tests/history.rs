@@ -85,6 +85,8 @@ fn busy(site: &Site) {
             far_number: "".into(),
             far_name: "".into(),
             cause: 0,
+            heard: None,
+            sent: None,
         };
         site.store.append_step(site.query.now().minus(Duration::from_secs(4)), "acme", &step).unwrap();
     }

@@ -144,7 +144,10 @@ fn keep(core: &Core, legs: &mut Legs, caught: Caught<'_>) {
         }
         Caught::Call(call) => legs.keep(&call, &core.directory, &core.store, core.clock.now()),
         Caught::Change { user, time, change } => append(core, user, time, Payload::Change(change)),
-        Caught::Quality { user, quality } => append(core, user, quality.time, Payload::Quality(quality)),
+        Caught::Quality { user, quality } => {
+            legs.hear(&quality);
+            append(core, user, quality.time, Payload::Quality(quality));
+        }
         Caught::Dropped(Dropped { from, to, packets }) => {
             let gap = Gap { from, to, packets, cause: GapCause::QueueFull };
             append(core, Arc::default(), to, Payload::Gap(gap));

@@ -23,7 +23,10 @@ pub(crate) fn gap_words(gap: &Gap) -> String {
         GapCause::Unproven => {
             "nothing proved them to be this user's, and only so many of such packets are kept"
         }
-        GapCause::Lowered => "only in part, because of overload",
+        GapCause::Lowered => {
+            return "None is missing here: because of overload, less than the dump detail was kept of each packet."
+                .to_owned();
+        }
         GapCause::Share => "the disk's budget is used up, and this user had more than a fair share of it",
         GapCause::Removed => "a super-admin had them removed",
         GapCause::Fault => "a fault of usermon itself, see the PBX's log",

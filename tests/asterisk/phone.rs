@@ -48,6 +48,12 @@ impl Message {
     }
 }
 
+/// The tag in a message's header.
+pub fn tag_of(message: &Message, header: &str) -> String {
+    let line = message.text.lines().find(|line| line.starts_with(header)).unwrap_or_default();
+    line.split(";tag=").nth(1).unwrap_or_default().trim().to_owned()
+}
+
 static NUMBER: AtomicU32 = AtomicU32::new(0);
 
 /// Starts SIPp with a scenario of this folder; `fields`: one line of what the scenario puts in.
@@ -66,7 +72,7 @@ pub fn sipp(
     let scenario =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/asterisk").join(format!("{scenario}.xml"));
     let more = [&["-timeout", "60", "-inf", csv.to_str().unwrap()], more].concat();
-    start(pbx, name, &scenario, port, over, &more)
+    start(pbx, name, &scenario, ("127.0.0.1", port), over, &more)
 }
 
 /// Starts SIPp with a script; `scene` is part of the Call-ID.
@@ -75,7 +81,11 @@ pub fn play(pbx: &Pbx, scene: &str, script: &Script, port: u16) -> Phone {
     let scenario = pbx.phones().join(format!("{name}.xml"));
     fs::write(&scenario, script.xml()).unwrap();
     let call_id = format!("{name}-%u@127.0.0.1");
-    let phone = start(pbx, name, &scenario, port, Over::Udp, &["-timeout", "100", "-cid_str", &call_id]);
+    let mut more = vec!["-timeout", "100", "-cid_str", &call_id];
+    if script.careless {
+        more.extend(["-nr", "-pause_msg_ign"]);
+    }
+    let phone = start(pbx, name, &scenario, (script.address, port), Over::Udp, &more);
     if script.is_called() {
         listening(port, Over::Udp);
     }
@@ -86,7 +96,14 @@ fn name(what: &str, user: &str) -> String {
     format!("{:03}-{what}-{user}", NUMBER.fetch_add(1, Ordering::Relaxed))
 }
 
-fn start(pbx: &Pbx, name: String, scenario: &Path, port: u16, over: Over, more: &[&str]) -> Phone {
+fn start(
+    pbx: &Pbx,
+    name: String,
+    scenario: &Path,
+    (address, port): (&str, u16),
+    over: Over,
+    more: &[&str],
+) -> Phone {
     let folder = pbx.phones();
     let log = folder.join(format!("{name}.log"));
     let mut command = Command::new("sipp");
@@ -94,7 +111,7 @@ fn start(pbx: &Pbx, name: String, scenario: &Path, port: u16, over: Over, more: 
         .arg(format!("127.0.0.1:{}", pbx.sip))
         .arg("-sf")
         .arg(scenario)
-        .args(["-i", "127.0.0.1", "-p", &port.to_string(), "-nostdin", "-trace_msg", "-message_file"])
+        .args(["-i", address, "-p", &port.to_string(), "-nostdin", "-trace_msg", "-message_file"])
         .arg(&log)
         .args(["-timeout_error", "-trace_err", "-error_file"])
         .arg(folder.join(format!("{name}.err")))

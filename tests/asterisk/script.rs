@@ -2,7 +2,6 @@
 //! header of each message again. Made into one of SIPp's scenarios by [`Script::xml`].
 
 use std::fmt::Write as _;
-use std::path::Path;
 
 use crate::phone::credentials;
 
@@ -11,6 +10,10 @@ use crate::phone::credentials;
 pub struct Script {
     /// Which of the user's ports the phone is at.
     pub line: u16,
+    /// The phone's address.
+    pub address: &'static str,
+    /// The phone takes a repeated message as a new one, and what comes while it waits for nothing.
+    pub careless: bool,
     account: String,
     password: String,
     /// Whom the phone calls; empty: it is called.
@@ -19,9 +22,10 @@ pub struct Script {
     /// How many steps there are, as SIPp counts them.
     count: u32,
     cseq: u32,
-    labels: u32,
     /// The CSeq and the step of the INVITE that is not acknowledged yet.
     invite: (u32, u32),
+    /// That INVITE.
+    sent: String,
     up: bool,
 }
 
@@ -63,14 +67,16 @@ impl Script {
     pub fn new(account: &str) -> Self {
         Self {
             line: 0,
+            address: "127.0.0.1",
+            careless: false,
             account: account.to_owned(),
             password: crate::pbx::password(account),
             number: String::new(),
             steps: String::new(),
             count: 0,
             cseq: 0,
-            labels: 0,
             invite: (0, 0),
+            sent: String::new(),
             up: false,
         }
     }
@@ -83,6 +89,11 @@ impl Script {
     /// A phone that is called.
     pub fn called(account: &str) -> Self {
         let mut script = Self::new(account);
+        script.hears_invite();
+        script
+    }
+
+    fn hears_invite(&mut self) {
         let mut save = String::new();
         for (header, name) in [("From:", "from"), ("To:", "to"), ("Via:", "via"), ("CSeq:", "cseq")] {
             writeln!(
@@ -91,7 +102,15 @@ impl Script {
             )
             .unwrap();
         }
-        script.step(&format!("<recv request=\"INVITE\" rrs=\"true\"><action>\n{save}</action></recv>"));
+        self.step(&format!("<recv request=\"INVITE\" rrs=\"true\"><action>\n{save}</action></recv>"));
+    }
+
+    /// The called one wants credentials.
+    pub fn challenges(self) -> Self {
+        let want =
+            "Proxy-Authenticate: Digest realm=\"carrier\", nonce=\"1a2b3c4d\", algorithm=MD5, qop=\"auth\"\n";
+        let mut script = self.refuses_with("407 Proxy Authentication Required", want);
+        script.hears_invite();
         script
     }
 
@@ -155,6 +174,11 @@ impl Script {
         Self { line, ..self }
     }
 
+    /// The phone is at another address.
+    pub fn at(self, address: &'static str) -> Self {
+        Self { address, ..self }
+    }
+
     fn is_caller(&self) -> bool {
         !self.number.is_empty()
     }
@@ -171,6 +195,9 @@ impl Script {
         }
         let message = self.message(method, self.cseq, "[branch]", more, body);
         self.send(&message, true);
+        if method == "INVITE" {
+            self.sent = message;
+        }
     }
 
     fn message(&self, method: &str, cseq: u32, branch: &str, more: &str, body: Option<String>) -> String {
@@ -193,7 +220,9 @@ impl Script {
         } else {
             "Content-Type: application/sdp\n"
         };
-        let contact = if ["INVITE", "REGISTER", "SUBSCRIBE", "REFER"].contains(&method) {
+        let own =
+            ["INVITE", "REGISTER", "SUBSCRIBE", "REFER"].contains(&method) && !more.contains("Contact:");
+        let contact = if own {
             format!("Contact: <sip:{account}@[local_ip]:[local_port];transport=[transport]>\n")
         } else {
             String::new()
@@ -225,6 +254,27 @@ impl Script {
         self
     }
 
+    /// The first request is refused at once: nobody asks for credentials.
+    pub fn tries(mut self, method: &str, more: &str, sdp: Option<Offer>, status: u16) -> Self {
+        self.request(method, more, sdp.map(Offer::sdp));
+        self.receive(status, "");
+        if method == "INVITE" {
+            self.acknowledge(false);
+        }
+        self
+    }
+
+    /// The INVITE once more, as it was; what comes in the pause after it is not looked at.
+    pub fn repeats_invite(mut self, pause: u32) -> Self {
+        if !self.careless {
+            self.careless = true;
+            self.receive(100, "");
+        }
+        let sent = self.sent.replace("[branch]", &format!("[branch-{}]", self.count - self.invite.1));
+        self.send(&sent, false);
+        self.waits(pause)
+    }
+
     /// A request within the dialog, and its answer.
     pub fn says(mut self, method: &str, more: &str, sdp: Option<Offer>, status: u16) -> Self {
         self.up = true;
@@ -245,16 +295,24 @@ impl Script {
     }
 
     fn progress(&mut self) {
-        for status in [100, 180, 183] {
+        for status in [100, 181, 180, 183] {
             self.receive(status, " optional=\"true\"");
         }
     }
 
     /// The call is answered.
-    pub fn answered(mut self) -> Self {
+    pub fn answered(self) -> Self {
+        self.answered_late(0)
+    }
+
+    /// The call is answered, and the ACK comes so many milliseconds late.
+    pub fn answered_late(mut self, late: u32) -> Self {
         self.progress();
         self.receive(200, " rrs=\"true\"");
         self.up = true;
+        if late > 0 {
+            self = self.waits(late);
+        }
         self.acknowledge(true);
         self
     }
@@ -288,30 +346,13 @@ impl Script {
         self
     }
 
-    /// The phone does nothing until the file says something else than `wait`; a later step may say it as `[$gate]`.
-    pub fn waits_for(mut self, gate: &Path) -> Self {
-        let label = self.label();
-        self.mark(label);
-        self.step(&format!(
-            "<nop><action>\n\
-             <assignstr assign_to=\"gate\" value=\"[file name={}]\"/>\n\
-             <strcmp assign_to=\"compared\" variable=\"gate\" value=\"wait\"/>\n\
-             <test assign_to=\"closed\" variable=\"compared\" compare=\"equal\" value=\"0\"/>\n\
-             </action></nop>",
-            gate.display()
-        ));
-        self.step(&format!("<pause milliseconds=\"50\" next=\"{label}\" test=\"closed\"/>"));
+    /// The phone does nothing until the test gives it the word (`Playing::tell`); a later step may say it as `[$word]`.
+    pub fn waits_for_word(mut self) -> Self {
+        self.step(
+            "<recv request=\"INFO\"><action>\
+             <ereg regexp=\".*\" search_in=\"hdr\" header=\"X-Word:\" assign_to=\"word\"/></action></recv>",
+        );
         self
-    }
-
-    /// A place to jump to; no step.
-    fn mark(&mut self, label: u32) {
-        writeln!(self.steps, "<label id=\"{label}\"/>").unwrap();
-    }
-
-    fn label(&mut self) -> u32 {
-        self.labels += 1;
-        self.labels
     }
 
     fn reply(&mut self, status: &str, more: &str, sdp: Option<Offer>, of_invite: bool) {
@@ -321,11 +362,14 @@ impl Script {
         } else {
             "[last_Via:]\n[last_From:]\n[last_To:]\n[last_Call-ID:]\n[last_CSeq:]\n".to_owned()
         };
+        let contact = if more.contains("Contact:") {
+            String::new()
+        } else {
+            format!("Contact: <sip:{account}@[local_ip]:[local_port];transport=[transport]>\n")
+        };
         let kind = if sdp.is_some() { "Content-Type: application/sdp\n" } else { "" };
         let message = format!(
-            "SIP/2.0 {status}\n{top}\
-             Contact: <sip:{account}@[local_ip]:[local_port];transport=[transport]>\n\
-             {more}{kind}Content-Length: [len]\n\n{}",
+            "SIP/2.0 {status}\n{top}{contact}{more}{kind}Content-Length: [len]\n\n{}",
             sdp.map(Offer::sdp).unwrap_or_default()
         );
         self.send(&message, of_invite && !status.starts_with('1'));
@@ -337,23 +381,28 @@ impl Script {
         self
     }
 
+    /// The called phone lets the caller hear something before it takes the call.
+    pub fn progresses(mut self, offer: Offer) -> Self {
+        self.reply("183 Session Progress", "", Some(offer), true);
+        self
+    }
+
     /// The called phone takes the call.
     pub fn answers(mut self, offer: Offer) -> Self {
-        self = self.takes(offer, "");
+        self.reply("200 OK", "", Some(offer), true);
+        self.up = true;
         self.receive_request("ACK", "");
         self
     }
 
-    /// The called phone says 200 and does not wait for the ACK.
-    pub fn takes(mut self, offer: Offer, more: &str) -> Self {
-        self.reply("200 OK", more, Some(offer), true);
-        self.up = true;
-        self
+    /// The called phone does not take the call.
+    pub fn refuses(self, status: &str) -> Self {
+        self.refuses_with(status, "")
     }
 
-    /// The called phone does not take the call.
-    pub fn refuses(mut self, status: &str) -> Self {
-        self.reply(status, "", None, true);
+    /// The same, with a header line that says more.
+    pub fn refuses_with(mut self, status: &str, more: &str) -> Self {
+        self.reply(status, more, None, true);
         self.receive_request("ACK", "");
         self
     }
@@ -376,37 +425,25 @@ impl Script {
     }
 
     /// The other side asks for something, and the phone says 200.
-    pub fn grants(mut self, method: &str) -> Self {
+    pub fn grants(self, method: &str) -> Self {
+        self.receives(method).replies("200 OK")
+    }
+
+    /// The other side asks for something.
+    pub fn receives(mut self, method: &str) -> Self {
         self.receive_request(method, "");
-        self.reply("200 OK", "", None, false);
         self
     }
 
-    /// The other side's re-INVITE.
-    pub fn is_invited_again(mut self, offer: Offer) -> Self {
-        self.receive_request("INVITE", "");
-        self.reply("200 OK", "", Some(offer), false);
-        self.receive_request("ACK", "");
-        self
-    }
-
-    /// The other side tells how the transfer goes, as often as it likes, and then hangs up.
-    pub fn is_told_until_bye(mut self) -> Self {
-        let (again, told, over) = (self.label(), self.label(), self.label());
-        self.mark(again);
-        self.receive_request("NOTIFY", &format!(" optional=\"true\" next=\"{told}\""));
-        self.receive_request("BYE", &format!(" next=\"{over}\""));
-        self.mark(told);
-        self.reply("200 OK", "", None, false);
-        self.step(&format!("<nop next=\"{again}\"/>"));
-        self.mark(over);
-        self.reply("200 OK", "", None, false);
+    /// What the phone says to that.
+    pub fn replies(mut self, status: &str) -> Self {
+        self.reply(status, "", None, false);
         self
     }
 
     /// The scenario as SIPp reads it.
     pub fn xml(&self) -> String {
-        const NAMES: [&str; 7] = ["from", "to", "via", "cseq", "gate", "compared", "closed"];
+        const NAMES: [&str; 5] = ["from", "to", "via", "cseq", "word"];
         let used: Vec<&str> =
             NAMES.into_iter().filter(|name| self.steps.contains(&format!("assign_to=\"{name}\""))).collect();
         let references = if used.is_empty() {

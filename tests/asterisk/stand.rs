@@ -1,8 +1,6 @@
 //! Where a scenario is played: its users' phones, and what they have seen.
 
-use std::fs;
 use std::net::UdpSocket;
-use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -20,10 +18,15 @@ pub struct Stand<'a> {
     seen: Mutex<Seen>,
 }
 
+/// In the place of messages that nobody heard.
+pub const UNHEARD: &str = "Call-ID: unheard";
+
+/// Where the trunk leads.
+pub const CARRIER: u16 = 13_990;
+
 /// The port of a user's phone; each user has four.
 pub fn port(user: &str, line: u16) -> u16 {
-    let number: u16 = user.parse().expect("an extension");
-    10_000 + (number - 1100) * 4 + line
+    user.parse::<u16>().map_or(CARRIER, |number| 10_000 + (number - 1100) * 4) + line
 }
 
 impl<'a> Stand<'a> {
@@ -36,7 +39,7 @@ impl<'a> Stand<'a> {
         self.seen.into_inner().unwrap()
     }
 
-    fn saw(&self, user: &str, messages: Vec<Message>) {
+    fn keep(&self, user: &str, messages: Vec<Message>) {
         self.seen.lock().unwrap().push((user.to_owned(), messages));
     }
 
@@ -47,14 +50,15 @@ impl<'a> Stand<'a> {
 
     /// Registers the phone at the n-th port of a user; 0 seconds takes it away.
     pub fn register_at(&self, user: &str, line: u16, seconds: u32) -> Result<(), String> {
-        self.saw(user, register(self.pbx, user, port(user, line), Over::Udp, seconds).finish()?);
+        self.keep(user, register(self.pbx, user, port(user, line), Over::Udp, seconds).finish()?);
         Ok(())
     }
 
     /// Starts a phone.
     pub fn start(&self, script: &Script) -> Playing<'_> {
-        let phone = play(self.pbx, self.name, script, port(script.account(), script.line));
-        Playing { phone, user: script.account().to_owned(), stand: self }
+        let port = port(script.account(), script.line);
+        let phone = play(self.pbx, self.name, script, port);
+        Playing { port, phone, user: script.account().to_owned(), stand: self }
     }
 
     /// Plays all scripts at once, those first that wait to be called, until each has come to its end.
@@ -66,11 +70,21 @@ impl<'a> Stand<'a> {
         ends.into_iter().collect()
     }
 
+    /// Waits until the PBX is so far.
+    pub fn until(&self, what: &str, so: impl FnMut() -> bool) -> Result<(), String> {
+        if wait(Duration::from_secs(20), so) { Ok(()) } else { Err(format!("not within 20 s: {what}")) }
+    }
+
     /// A phone that hears and says nothing.
     pub fn deaf(&self, user: &str) -> Deaf {
         let socket = UdpSocket::bind(("127.0.0.1", port(user, 0))).unwrap();
         socket.set_nonblocking(true).unwrap();
         Deaf { socket, user: user.to_owned() }
+    }
+
+    /// Not all that is sent to this user's phone is heard.
+    pub fn unheard(&self, user: &str) {
+        self.keep(user, vec![Message::of(true, UNHEARD)]);
     }
 
     /// What a deaf phone did not hear.
@@ -80,14 +94,31 @@ impl<'a> Stand<'a> {
         while let Ok(count) = deaf.socket.recv(&mut piece) {
             messages.push(Message::of(true, &String::from_utf8_lossy(&piece[..count])));
         }
-        self.saw(&deaf.user, messages);
+        self.keep(&deaf.user, messages);
     }
+}
 
-    /// A file that says `wait` until [`open`] writes something else.
-    pub fn gate(&self, what: &str) -> PathBuf {
-        let path = self.pbx.phones().join(format!("{}-{what}.gate", self.name));
-        fs::write(&path, "wait").unwrap();
-        path
+impl Deaf {
+    /// The phone is not dead yet: it answers one request.
+    pub fn answers(&self, stand: &Stand<'_>) -> Result<(), String> {
+        let mut piece = [0; 65536];
+        let mut from = None;
+        stand.until("a request", || {
+            from = self.socket.recv_from(&mut piece).ok();
+            from.is_some()
+        })?;
+        let Some((count, far)) = from else { return Err("no request".into()) };
+        let request = String::from_utf8_lossy(&piece[..count]).into_owned();
+        let mut reply = "SIP/2.0 200 OK\r\n".to_owned();
+        for line in request.lines() {
+            if ["Via:", "From:", "To:", "Call-ID:", "CSeq:"].iter().any(|name| line.starts_with(name)) {
+                reply += &format!("{line}\r\n");
+            }
+        }
+        reply += "Content-Length: 0\r\n\r\n";
+        self.socket.send_to(reply.as_bytes(), far).unwrap();
+        stand.keep(&self.user, vec![Message::of(true, &request), Message::of(false, &reply)]);
+        Ok(())
     }
 }
 
@@ -97,15 +128,12 @@ pub struct Deaf {
     user: String,
 }
 
-/// Lets the phone behind a gate go on.
-pub fn open(gate: &PathBuf, words: &str) {
-    let new = gate.with_extension("new");
-    fs::write(&new, words).unwrap();
-    fs::rename(new, gate).unwrap();
-}
+/// The start line of what the test itself says to a phone.
+const WORD: &str = "INFO sip:phone@127.0.0.1 SIP/2.0";
 
 /// A phone at work.
 pub struct Playing<'a> {
+    port: u16,
     phone: Phone,
     user: String,
     stand: &'a Stand<'a>,
@@ -113,7 +141,7 @@ pub struct Playing<'a> {
 
 impl Playing<'_> {
     /// Waits until the phone has seen a message like this.
-    pub fn until(&self, what: &str, so: impl Fn(&Message) -> bool) -> Result<Message, String> {
+    pub fn saw(&self, what: &str, so: impl Fn(&Message) -> bool) -> Result<Message, String> {
         let mut found = None;
         wait(Duration::from_secs(20), || {
             found = self.phone.seen().into_iter().find(&so);
@@ -122,9 +150,21 @@ impl Playing<'_> {
         found.ok_or_else(|| format!("{} saw no {what}", self.user))
     }
 
+    /// Gives the phone the word it waits for, in its dialog.
+    pub fn tell(&self, call_id: &str, word: &str) {
+        let text = format!(
+            "{WORD}\r\nVia: SIP/2.0/UDP 127.0.0.1:9;branch=z9hG4bKword\r\nFrom: <sip:test@127.0.0.1>;tag=word\r\n\
+             To: <sip:phone@127.0.0.1>\r\nCall-ID: {call_id}\r\nCSeq: 1 INFO\r\nX-Word: {word}\r\n\
+             Content-Length: 0\r\n\r\n"
+        );
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.send_to(text.as_bytes(), ("127.0.0.1", self.port)).unwrap();
+    }
+
     pub fn finish(self) -> Result<(), String> {
-        let messages = self.phone.finish()?;
-        self.stand.saw(&self.user, messages);
+        let mut messages = self.phone.finish()?;
+        messages.retain(|message| message.start_line != WORD);
+        self.stand.keep(&self.user, messages);
         Ok(())
     }
 }

@@ -18,7 +18,7 @@ use usermon::store::record::{Attribution, Gap, GapCause, Packet, Payload, Record
 
 /// What happened, in words; `NAME.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct About {
+pub(crate) struct About {
     pub scenario: String,
     pub about: String,
     /// Version of the PBX it was recorded on.
@@ -31,7 +31,7 @@ pub struct About {
 
 /// A user who takes part.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Party {
+pub(crate) struct Party {
     pub extension: String,
     pub name: String,
     /// What the user does.
@@ -40,7 +40,7 @@ pub struct Party {
 
 /// What diagnostics have to say of one leg, or of another dialog.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Leg {
+pub(crate) struct Leg {
     pub user: String,
     /// `outgoing`, `incoming`; or the method of a dialog that is no call.
     pub direction: String,
@@ -56,7 +56,7 @@ pub struct Leg {
 
 /// One Call-ID of one user's phone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Dialog {
+pub(crate) struct Dialog {
     pub user: String,
     pub call_id: String,
     pub messages: usize,
@@ -64,7 +64,7 @@ pub struct Dialog {
 
 /// A line of `NAME.jsonl`. Of a packet, `text` are the bytes that were kept.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Line {
+pub(crate) struct Line {
     /// Microseconds since 1970.
     pub time: i64,
     pub seq: u64,
@@ -77,7 +77,7 @@ pub struct Line {
 /// What a line holds.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum What {
+pub(crate) enum What {
     Packet(PacketLine),
     Change(Change),
     Gap(GapLine),
@@ -86,7 +86,7 @@ pub enum What {
 
 /// [`Packet`], as text.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct PacketLine {
+pub(crate) struct PacketLine {
     pub direction: Direction,
     pub transport: Transport,
     pub local: SocketAddr,
@@ -105,7 +105,7 @@ pub struct PacketLine {
 
 /// [`Gap`], as text.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct GapLine {
+pub(crate) struct GapLine {
     pub from: i64,
     pub to: i64,
     pub packets: u64,
@@ -113,15 +113,15 @@ pub struct GapLine {
 }
 
 /// The company of all of them.
-pub const COMPANY: &str = "default";
+pub(crate) const COMPANY: &str = "default";
 
 /// Where the recorded scenarios are.
-pub fn folder() -> PathBuf {
+pub(crate) fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/scenarios")
 }
 
 /// The names of all scenarios, sorted.
-pub fn names() -> Vec<String> {
+pub(crate) fn names() -> Vec<String> {
     let mut names: Vec<String> = fs::read_dir(folder())
         .unwrap()
         .flatten()
@@ -132,14 +132,14 @@ pub fn names() -> Vec<String> {
 }
 
 /// What happened in a scenario.
-pub fn about(name: &str) -> About {
+pub(crate) fn about(name: &str) -> About {
     let path = folder().join(format!("{name}.json"));
     let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
 /// The records of a scenario, by time and seq.
-pub fn records(name: &str) -> Vec<Record> {
+pub(crate) fn records(name: &str) -> Vec<Record> {
     let path = folder().join(format!("{name}.jsonl"));
     let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     let line = |(at, line): (usize, &str)| {
@@ -151,13 +151,13 @@ pub fn records(name: &str) -> Vec<Record> {
 }
 
 /// Appends a scenario's records as they were recorded; says what happened.
-pub fn load(name: &str, store: &Store) -> About {
+pub(crate) fn load(name: &str, store: &Store) -> About {
     store.append(&mut records(name)).unwrap();
     about(name)
 }
 
 /// The same with all times moved, so that the first record is at `start`.
-pub fn load_at(name: &str, store: &Store, start: Timestamp) -> About {
+pub(crate) fn load_at(name: &str, store: &Store, start: Timestamp) -> About {
     let mut records = records(name);
     let by = start.0 - records.first().map_or(0, |record| record.time.0);
     for record in &mut records {
@@ -173,7 +173,7 @@ pub fn load_at(name: &str, store: &Store, start: Timestamp) -> About {
 }
 
 /// What `usermon.toml` says of the users of some scenarios.
-pub fn config(scenarios: &[About]) -> String {
+pub(crate) fn config(scenarios: &[About]) -> String {
     let mut text = format!("[[company]]\nid = \"{COMPANY}\"\n");
     for party in scenarios.iter().flat_map(|about| &about.users) {
         write!(
@@ -188,7 +188,7 @@ pub fn config(scenarios: &[About]) -> String {
 
 impl Line {
     /// A record as a line. Panics on bytes that are no text: there are none in the scenarios.
-    pub fn of(record: &Record) -> Self {
+    pub(crate) fn of(record: &Record) -> Self {
         let what = match &record.payload {
             Payload::Packet(packet) => What::Packet(PacketLine {
                 direction: packet.direction,

@@ -228,6 +228,7 @@ fn item(history: &History, context: &Context<'_>, legs: &[Leg<'_>]) -> Option<It
         every: None,
         dialogs: legs.iter().map(|leg| leg.dialog).collect(),
         messages,
+        quality: Vec::new(),
         has_gap: false,
     })
 }

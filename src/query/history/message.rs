@@ -137,6 +137,24 @@ impl Message {
         }
     }
 
+    /// As it is in the ring.
+    pub(super) fn packet(&self) -> Packet {
+        Packet {
+            direction: self.direction,
+            transport: self.transport,
+            local: self.local,
+            far: self.far,
+            detail: self.detail,
+            attribution: self.attribution,
+            cut: self.cut,
+            unsure: self.unsure,
+            original_len: self.size,
+            endpoint: Arc::clone(&self.endpoint),
+            linked: Arc::clone(&self.linked),
+            bytes: self.bytes.clone(),
+        }
+    }
+
     /// What the light scan says of it. Cost: a pass over the message.
     pub fn scan(&self) -> Scan<'_> {
         scan(&self.bytes)

@@ -11,27 +11,36 @@ use crate::capture::message::scan;
 use crate::clock::Timestamp;
 use crate::directory::User;
 use crate::error::Result;
-use crate::event::{CallDirection, Change, DumpDetail, UserKey};
+use crate::event::{CallDirection, Change, DumpDetail, Quality, Sticker, UserKey};
 use crate::query::diagnostics::Cursor;
 use crate::query::{Query, Viewer};
 use crate::store::record::{Attribution, Gap, Payload, Record};
 use crate::store::{Kinds, Query as Range};
 
 pub mod calls;
+pub mod filter;
 pub mod legs;
 pub mod message;
 mod others;
+pub mod overview;
+pub mod packets;
+pub mod quality;
 pub mod registrations;
 mod repeats;
+pub mod sieve;
 mod spans;
 pub mod why;
 
 pub use self::message::{Authentication, Message, Method, Repeat};
+pub use self::overview::{Asked, Overview};
+pub use self::quality::Figures;
 pub use self::spans::Spans;
 pub use self::why::{Outcome, Rule, Verdict};
 
 /// Records of one history; of more, the newest are taken and [`History::next`] says where the others begin.
 pub const MOST: usize = 40_000;
+/// Changes looked through for the sticker with which a history begins.
+const CHANGES_BEFORE: usize = 100;
 
 /// Packets with one Call-ID.
 #[derive(Debug, Clone)]
@@ -101,8 +110,17 @@ pub struct Item {
     pub dialogs: Vec<usize>,
     /// Numbers of its messages, oldest first.
     pub messages: Vec<usize>,
+    /// Figures of the media, leg by leg, both directions; empty: none were told.
+    pub quality: Vec<Figures>,
     /// A gap lies within it: packets may be missing.
     pub has_gap: bool,
+}
+
+impl Item {
+    /// The worst of its media's figures.
+    pub fn worst(&self) -> Option<&Figures> {
+        self.quality.iter().min_by(|a, b| a.rating.total_cmp(&b.rating))
+    }
 }
 
 /// A change with its place.
@@ -129,14 +147,33 @@ pub struct History {
     pub changes: Vec<Told>,
     /// Gaps, oldest first.
     pub gaps: Vec<(Cursor, Gap)>,
+    /// Reports of media, oldest first.
+    pub quality: Vec<Quality>,
     /// The list, newest first.
     pub items: Vec<Item>,
     /// The oldest record that was read; `None`: there is none.
     pub oldest: Option<Timestamp>,
     /// Where older records begin that were not read; `None`: there are none.
     pub next: Option<Cursor>,
+    /// The stretch that was looked at; it ends with the reading where nothing newer was left out.
+    pub stretch: (Timestamp, Timestamp),
+    /// The sticker at the beginning of that; `None`: not known.
+    pub sticker: Option<Sticker>,
     /// When it was read.
     pub at: Timestamp,
+}
+
+/// Which records a history is made of.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reach {
+    /// Not older.
+    pub(super) from: Timestamp,
+    /// Not newer.
+    pub(super) to: Timestamp,
+    /// Only older ones than this.
+    pub(super) before: Option<Cursor>,
+    /// At most so many, the newest; no more than [`MOST`].
+    pub(super) most: usize,
 }
 
 /// What a history is made with.
@@ -176,16 +213,22 @@ impl Query {
         from: Timestamp,
         before: Option<Cursor>,
     ) -> Result<History> {
+        self.history_within(user, Reach { from, to: Timestamp::MAX, before, most: MOST })
+    }
+
+    /// As [`Self::history_of`], of a stretch.
+    pub(super) fn history_within(&self, user: &Arc<User>, reach: Reach) -> Result<History> {
+        let most = reach.most.min(MOST);
         let mut records = self.0.store.read(&Range {
             user: &user.key,
-            from,
-            to: Timestamp::MAX,
-            before: before.map(|c| (c.time, c.seq)),
-            limit: MOST.saturating_add(1),
-            kinds: Kinds { quality: false, ..Kinds::ALL },
+            from: reach.from,
+            to: reach.to,
+            before: reach.before.map(|c| (c.time, c.seq)),
+            limit: most.saturating_add(1),
+            kinds: Kinds::ALL,
         })?;
-        let more = records.len() > MOST;
-        records.truncate(MOST);
+        let more = records.len() > most;
+        records.truncate(most);
         records.reverse();
         let state = self.0.state.user(&user.key);
         let running: Vec<Arc<str>> = state.legs.iter().map(|leg| Arc::clone(&leg.call_id)).collect();
@@ -197,7 +240,33 @@ impl Query {
         let context = Context { user, by_extension: &by_extension, running: &running, now: self.now() };
         let mut history = History::new(records, &context, self.0.settings.dump_detail(company));
         history.next = history.first().filter(|_| more);
+        history.stretch = (
+            history.next.map_or(reach.from, |next| next.time),
+            reach.before.map_or(reach.to, |c| c.time).min(history.at),
+        );
+        history.sticker = self.sticker_before(&history)?.or_else(|| {
+            let is_new = reach.before.is_none() && reach.to >= history.at;
+            let is_steady = !history.changes.iter().any(|told| matches!(told.change, Change::Sticker { .. }));
+            (is_new && is_steady).then_some(state.sticker)
+        });
         Ok(history)
+    }
+
+    /// The sticker when a history begins, from the changes before it.
+    fn sticker_before(&self, history: &History) -> Result<Option<Sticker>> {
+        let Some(first) = history.first() else { return Ok(None) };
+        let changes = self.0.store.read(&Range {
+            user: &history.user.key,
+            from: Timestamp::MIN,
+            to: first.time,
+            before: Some((first.time, first.seq)),
+            limit: CHANGES_BEFORE,
+            kinds: Kinds { packets: false, changes: true, gaps: false, quality: false },
+        })?;
+        Ok(changes.iter().find_map(|record| match record.payload {
+            Payload::Change(Change::Sticker { sticker, .. }) => Some(sticker),
+            _ => None,
+        }))
     }
 }
 
@@ -211,9 +280,12 @@ impl History {
             dialogs: Vec::new(),
             changes: Vec::new(),
             gaps: Vec::new(),
+            quality: Vec::new(),
             items: Vec::new(),
             oldest: records.first().map(|record| record.time),
             next: None,
+            stretch: (context.now, context.now),
+            sticker: None,
             at: context.now,
         };
         history.sort_out(records);
@@ -222,6 +294,7 @@ impl History {
         items.extend(registrations::items(&history, context));
         items.extend(others::items(&history, context));
         for item in &mut items {
+            item.quality = quality::of_item(&history, item);
             item.has_gap = history.gaps.iter().any(|(_, gap)| gap.from <= item.end && gap.to >= item.start);
         }
         items.sort_unstable_by_key(|item| std::cmp::Reverse((item.end, item.id)));
@@ -300,7 +373,7 @@ impl History {
                     self.changes.push(Told { at, change });
                 }
                 Payload::Gap(gap) => self.gaps.push((at, gap)),
-                Payload::Quality(_) => {}
+                Payload::Quality(quality) => self.quality.push(quality),
             }
         }
     }

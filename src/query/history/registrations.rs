@@ -195,6 +195,7 @@ pub(super) fn items(history: &History, _context: &Context<'_>) -> Vec<Item> {
                     every: None,
                     dialogs: vec![attempt.dialog],
                     messages: attempt.numbers,
+                    quality: Vec::new(),
                     has_gap: false,
                 });
             }

@@ -15,8 +15,11 @@ pub struct Spans {
 
 impl Spans {
     pub(super) fn of(history: &History) -> Self {
+        let end = history.stretch.1;
         let mut spans = Self::default();
-        let mut grey: Option<Timestamp> = None;
+        // the ring tells nothing of the time before its oldest record
+        let begin = history.oldest.unwrap_or(end).max(history.stretch.0);
+        let mut grey = (history.sticker == Some(Sticker::Offline)).then_some(begin);
         for told in &history.changes {
             let Change::Sticker { sticker, .. } = told.change else { continue };
             match (sticker == Sticker::Offline, grey) {
@@ -29,7 +32,7 @@ impl Spans {
             }
         }
         if let Some(from) = grey {
-            spans.offline.push((from, history.at));
+            spans.offline.push((from, end.max(from)));
         }
         for message in &history.messages {
             match spans.details.last_mut() {
@@ -45,7 +48,7 @@ impl Spans {
         if let Some((_, to, detail)) = spans.details.last_mut()
             && *detail == history.detail
         {
-            *to = history.at;
+            *to = end.max(*to);
         }
         spans
     }

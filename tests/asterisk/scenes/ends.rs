@@ -1,31 +1,8 @@
-//! The calls and registrations that diagnostics must solve, each with what is to be read of it.
+//! Calls of two, by how they end.
 
+use super::{Scene, Told};
 use crate::script::{Script, ULAW};
-use crate::stand::Stand;
 
-/// One scenario: its users are nobody else's, so that all can be played at once.
-pub struct Scene {
-    pub name: &'static str,
-    pub about: &'static str,
-    /// Extension, and what the user does.
-    pub users: &'static [(&'static str, &'static str)],
-    pub legs: &'static [Told],
-    /// Users of whom nothing proves that it was them.
-    pub unproven: &'static [&'static str],
-    pub play: fn(&Stand<'_>) -> Result<(), String>,
-}
-
-/// What the PBX must tell of one leg: user, direction, far party, what people should read, phases, cause.
-pub struct Told(
-    pub &'static str,
-    pub &'static str,
-    pub &'static str,
-    pub &'static str,
-    pub &'static str,
-    pub u16,
-);
-
-/// Longest first.
 pub const SCENES: &[Scene] = &[
     Scene {
         name: "answered",
@@ -198,23 +175,6 @@ pub const SCENES: &[Scene] = &[
                 Script::called("1120").line(1).rings().is_cancelled(),
                 Script::calls("1119", "1120", ULAW).answered().waits(500).hangs_up(),
             ])
-        },
-    },
-    Scene {
-        name: "wrong-password",
-        about: "A phone with a wrong password registers twice and then tries to call.",
-        users: &[("1121", "has a wrong password")],
-        legs: &[
-            Told("1121", "REGISTER", "", "wrong password", "", 0),
-            Told("1121", "REGISTER", "", "wrong password", "", 0),
-            Told("1121", "INVITE", "1102", "wrong password", "", 0),
-        ],
-        unproven: &["1121"],
-        play: |stand| {
-            let wrong = Script::new("1121").password("not-its-password");
-            stand.play(&[wrong.clone().asks("REGISTER", "Expires: 600\n", None, 401)])?;
-            stand.play(&[wrong.clone().asks("REGISTER", "Expires: 600\n", None, 401)])?;
-            stand.play(&[wrong.to("1102").invites("", ULAW).refused(401)])
         },
     },
 ];
