@@ -108,7 +108,7 @@ pub(crate) const OUT: &[Story] = &[
     (
         CALL,
         "declined",
-        "Anna Rossi (102), or a rule of the PBX, declined the call (403 Forbidden).",
+        "Anna Rossi (102) declined the call (403 Forbidden).",
         "0 > INVITE sip:102@pbx @1 | sdp: 0
          0.3 < 180 Ringing @1 INVITE
          * 3 < 403 Forbidden @1 INVITE | Reason: Q.850;cause=21
@@ -118,8 +118,25 @@ pub(crate) const OUT: &[Story] = &[
     (
         CALL,
         "declined",
-        "Anna Rossi (102), or a rule of the PBX, declined the call (603 Decline).",
+        "Anna Rossi (102) declined the call (603 Decline).",
         "0 > INVITE sip:102@pbx @1 | sdp: 0\n* 3 < 603 Decline @1 INVITE\n3 > ACK sip:102@pbx @1",
+    ),
+    (
+        CALL,
+        "rejected",
+        "Anna Rossi (102), or a rule of the PBX, rejected the call (403 Forbidden).",
+        "0 > INVITE sip:102@pbx @1 | sdp: 0
+         * 0.1 < 403 Forbidden @1 INVITE | Reason: Q.850;cause=21
+         0.1 > ACK sip:102@pbx @1",
+    ),
+    (
+        CALL,
+        "no-route",
+        "The PBX found no way to 102: no terminal of theirs is registered, or no trunk takes it (404 Not Found).",
+        "0 > INVITE sip:102@pbx @1 | sdp: 0
+         * 0.1 < 404 Not Found @1 INVITE | Reason: Q.850;cause=3
+         0.1 > ACK sip:102@pbx @1
+         0.1 # ended 3",
     ),
     (
         CALL,
@@ -163,7 +180,7 @@ pub(crate) const OUT: &[Story] = &[
     (
         CALL,
         "not-found",
-        "No such number: the PBX knows no way to 102 (404 Not Found).",
+        "No such number: the PBX does not know 102 (404 Not Found).",
         "0 > INVITE sip:102@pbx @1 | sdp: 0\n* 0 < 404 Not Found @1 INVITE | Reason: Q.850;cause=1\n0 > ACK sip:102@pbx @1",
     ),
     (
@@ -455,14 +472,14 @@ pub(crate) const ANSWERED: &[Story] = &[
     ),
     (
         "answered call",
-        "passed-on",
-        "Answered; then connected with 104.",
+        "user-hung-up",
+        "Answered; the user hung up after 29 s. At first it was connected with 102.",
         "0 > INVITE sip:102@pbx @1 | sdp: 0
          1 < 200 OK @1 INVITE | sdp: 0
          1 # up
          1 > ACK sip:102@192.0.2.1 @1
-         * 9 # up 104
-         30 > BYE sip:102@192.0.2.1 @2
+         9 # up 104
+         * 30 > BYE sip:102@192.0.2.1 @2
          30 < 200 OK @2 BYE",
     ),
     ("answered call", "user-hung-up", "Answered; the user hung up after 1 min.", HUNG_UP),

@@ -48,6 +48,17 @@ pub(crate) const REGISTRATIONS: &[Story] = &[
     ),
     (
         REGISTRATION,
+        "forbidden-by-acl",
+        "Forbidden: an access list of the PBX refuses this address. It came from 192.0.2.17:5060.",
+        "0 > REGISTER sip:pbx @1
+         0 < 401 Unauthorized @1 REGISTER | WWW-Authenticate: Digest realm=\"pbx\", nonce=\"n1\"
+         0 # failed forbidden
+         0 > REGISTER sip:pbx @2 | Authorization: Digest username=\"101\", realm=\"pbx\", nonce=\"n1\"
+         * 0 < 401 Unauthorized @2 REGISTER | WWW-Authenticate: Digest realm=\"pbx\", nonce=\"n2\"
+         0 # failed forbidden",
+    ),
+    (
+        REGISTRATION,
         "tls-failed",
         "TLS failed: the secure connection was not set up.",
         "0 > REGISTER sip:pbx @1\n* 0 # failed tls",
@@ -88,7 +99,7 @@ pub(crate) const REGISTRATIONS: &[Story] = &[
     (
         REGISTRATION,
         "forbidden",
-        "The PBX forbids the registration (403 Forbidden).",
+        "The PBX forbids the registration (403 Forbidden), before it saw a password.",
         "0 > REGISTER sip:pbx @1\n* 0 < 403 Forbidden @1 REGISTER",
     ),
     (
