@@ -29,6 +29,7 @@ pub mod registrations;
 mod repeats;
 pub mod sieve;
 mod spans;
+mod whole;
 pub mod why;
 
 pub use self::message::{Authentication, Message, Method, Repeat};
