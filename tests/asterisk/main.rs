@@ -15,6 +15,7 @@ mod scenario;
 mod scenarios;
 mod scenes;
 mod script;
+mod softphone;
 mod stand;
 mod stickers;
 mod tls;
