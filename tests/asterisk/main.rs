@@ -10,6 +10,7 @@ mod page;
 mod pbx;
 mod phone;
 mod reload;
+mod rtp;
 #[path = "../scenario/mod.rs"]
 mod scenario;
 mod scenarios;

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use usermon::clock::{Clock, Timestamp};
-use usermon::event::{Change, Direction, DumpDetail, UserKey};
+use usermon::event::{CallPhase, Change, Direction, DumpDetail, UserKey};
 use usermon::store::record::{Attribution, Packet, Payload, Record};
 use usermon::store::{Options, Query, Store};
 
@@ -78,11 +78,13 @@ exten => _2XXX,1,Dial(${PJSIP_DIAL_CONTACTS(1${EXTEN:1})},2)
 ; ends the call after a second
 exten => _3XXX,1,Dial(${PJSIP_DIAL_CONTACTS(1${EXTEN:1})},60,S(1))
  same => n,Hangup()
-; a group, a queue, several places, a user by name, the world
+; a group, a queue, several places, an echo, a user by name, the world
 exten => 4000,1,Dial(PJSIP/1123&PJSIP/1124,30)
 exten => 4001,1,Answer()
  same => n,Queue(sales)
 exten => 4002,1,Dial(Local/1139@scenes&Local/1140@scenes,30)
+exten => 4003,1,Answer()
+ same => n,Echo()
 exten => _5XXX,1,Dial(PJSIP/1${EXTEN:1},30)
  same => n,Hangup(${HANGUPCAUSE})
 exten => _00.,1,Dial(PJSIP/${EXTEN}@carrier,30)
@@ -203,6 +205,16 @@ fn open(folder: &Path) -> Store {
     Store::open(folder, options, Clock::System).unwrap()
 }
 
+/// What was told of a leg.
+#[derive(Default)]
+struct Course {
+    direction: String,
+    phases: Vec<String>,
+    cause: u16,
+    /// Linked id and far number, as told last.
+    last: (String, String),
+}
+
 /// What a scenario left.
 struct Left<'a> {
     scene: &'static Scene,
@@ -251,6 +263,7 @@ impl<'a> Left<'a> {
             wrong.extend(self.linked(user).err());
         }
         wrong.extend(self.legs().err());
+        wrong.extend(self.quality().err());
         if wrong.is_empty() {
             Ok(format!("{packets} packets, {} legs", self.scene.legs.len()))
         } else {
@@ -328,40 +341,69 @@ impl<'a> Left<'a> {
         if wrong.is_empty() { Ok(()) } else { Err(format!("{user}: {}", wrong.join(", "))) }
     }
 
-    /// The changes tell each leg as it was.
+    /// The changes tell each leg as it was, and its end tells nothing but the cause that was not told before.
     fn legs(&self) -> Result<(), String> {
         let mut wrong = Vec::new();
         for (user, _) in self.scene.users {
-            let mut have: BTreeMap<&str, (String, String, String, u16)> = BTreeMap::new();
+            let mut have: BTreeMap<&str, Course> = BTreeMap::new();
             for record in self.records.get(*user).into_iter().flatten() {
-                if let Payload::Change(Change::Call { leg, phase, direction, far_number, cause, .. }) =
-                    &record.payload
-                {
-                    let told = have.entry(leg).or_default();
-                    told.0 = format!("{direction:?}").to_lowercase();
-                    told.1 = far_number.to_string();
-                    let word = format!("{phase:?}").to_lowercase();
-                    if !told.2.ends_with(&word) {
-                        write!(told.2, "{}{word}", if told.2.is_empty() { "" } else { " " }).unwrap();
-                    }
-                    told.3 = *cause;
+                let Payload::Change(Change::Call {
+                    leg, linked, phase, direction, far_number, cause, ..
+                }) = &record.payload
+                else {
+                    continue;
+                };
+                let told = have.entry(leg).or_default();
+                let now = (linked.to_string(), far_number.to_string());
+                if *phase == CallPhase::Ended && told.last != now {
+                    wrong
+                        .push(format!("{user}: only the end of a leg tells {now:?}, before {:?}", told.last));
                 }
+                told.last = now;
+                told.direction = format!("{direction:?}").to_lowercase();
+                let word = format!("{phase:?}").to_lowercase();
+                if told.phases.last() != Some(&word) {
+                    told.phases.push(word);
+                }
+                told.cause = *cause;
             }
-            let mut have: Vec<_> = have.into_values().collect();
-            have.sort();
-            let mut wish: Vec<_> = self
-                .scene
-                .legs
-                .iter()
-                .filter(|told| told.0 == *user && !told.4.is_empty())
-                .map(|told| (told.1.to_owned(), told.2.to_owned(), told.4.to_owned(), told.5))
+            let mut have: Vec<_> = have
+                .into_values()
+                .map(|told| (told.direction, told.last.1, told.phases.join(" "), told.cause))
                 .collect();
+            have.sort();
+            let wish = self.scene.legs.iter().filter(|told| told.0 == *user && !told.4.is_empty());
+            let mut wish: Vec<_> =
+                wish.map(|told| (told.1.to_owned(), told.2.to_owned(), told.4.to_owned(), told.5)).collect();
             wish.sort();
             if have != wish {
                 wrong.push(format!("{user}: legs {have:?}, not {wish:?}"));
             }
         }
         if wrong.is_empty() { Ok(()) } else { Err(wrong.join("; ")) }
+    }
+
+    /// Where there was media, both directions of each leg have figures.
+    fn quality(&self) -> Result<(), String> {
+        for Told(user, _, _, result, ..) in self.scene.legs.iter().filter(|told| told.3.contains("quality")) {
+            for direction in [Direction::In, Direction::Out] {
+                let mut reports = self.records.get(*user).into_iter().flatten().filter_map(|record| {
+                    match &record.payload {
+                        Payload::Quality(quality) if quality.direction == direction => Some(quality),
+                        _ => None,
+                    }
+                });
+                let fits = reports.any(|report| {
+                    report.packets > 100
+                        && !report.linked.is_empty()
+                        && (report.lost > 10) == result.contains("poor")
+                });
+                if !fits {
+                    return Err(format!("{user}: no such quality of what goes {direction:?}"));
+                }
+            }
+        }
+        Ok(())
     }
 
     fn about(&self) -> About {

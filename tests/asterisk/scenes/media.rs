@@ -1,6 +1,7 @@
 //! Long calls: real media, the session timer, a restart of the module.
 
 use super::{Scene, Told};
+use crate::rtp::talk_badly;
 use crate::script::{Script, ULAW};
 
 const TIMER: &str = "Supported: timer\nSession-Expires: 90;refresher=uac\nMin-SE: 90\n";
@@ -54,6 +55,30 @@ pub const SCENES: &[Scene] = &[
             let caller = stand.softphone("1165", Some("1166"), 6);
             stand.hung_up("1165", caller)?;
             stand.hung_up("1166", called)
+        },
+    },
+    Scene {
+        name: "media-bad",
+        about: "A phone talks to an echo; an eighth of its packets is lost, a fourth comes late, and it reports a fifth lost.",
+        users: &[("1176", "calls the echo over a bad line")],
+        legs: &[Told(
+            "1176",
+            "outgoing",
+            "4003",
+            "answered; hung up by the caller; quality poor",
+            "ringing up ended",
+            0,
+        )],
+        unproven: &[],
+        play: |stand| {
+            stand.register(&["1176"])?;
+            let call =
+                Script::calls("1176", "4003", ULAW.port(16_200)).answered().waits_for_word().hangs_up();
+            let calling = stand.start(&call);
+            let answer = calling.saw("200", |message| message.start_line.starts_with("SIP/2.0 200"))?;
+            talk_badly(16_200, &answer, 220);
+            calling.tell(&answer.call_id, "enough");
+            calling.finish()
         },
     },
 ];
