@@ -5,6 +5,7 @@
 #![expect(unreachable_pub, reason = "a program of several files")]
 
 mod keep;
+mod left;
 mod packets;
 mod page;
 mod pbx;

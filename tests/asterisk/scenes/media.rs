@@ -2,7 +2,8 @@
 
 use super::{Scene, Told};
 use crate::rtp::talk_badly;
-use crate::script::{Script, ULAW};
+use crate::script::Script;
+use crate::script::sdp::ULAW;
 
 const TIMER: &str = "Supported: timer\nSession-Expires: 90;refresher=uac\nMin-SE: 90\n";
 
