@@ -199,11 +199,9 @@ fn what_a_dump_detail_cut_is_read_as_far_as_it_was_kept() {
         return;
     }
     let mut all = Vec::new();
-    for (transport, far) in [
-        (Transport::Udp, "192.0.2.17:5062"),
-        (Transport::Tcp, "192.0.2.17:40001"),
-        (Transport::Tls, "192.0.2.17:40002"),
-    ] {
+    for (transport, far) in
+        [(Transport::Udp, "192.0.2.17:5062"), (Transport::Tcp, "192.0.2.17:40001"), (Transport::Tls, "192.0.2.17:40002")]
+    {
         for detail in [DumpDetail::Headers, DumpDetail::Summary, DumpDetail::Full, DumpDetail::Summary] {
             let packets = dialog(transport, "192.0.2.1:5060", far);
             all.extend(packets.into_iter().map(|packet| at(detail, packet)));

@@ -150,7 +150,8 @@ impl<W: Write> JsonLines<W> {
             Payload::Gap(gap) => gap_content(gap),
             Payload::Quality(quality) => quality_content(quality),
         };
-        let place = Place { seq: record.seq, company: &record.user.company, user: &record.user.user };
+        let place =
+            Place { seq: record.seq, company: &record.user.company, user: &record.user.user };
         self.put(&Line { version: VERSION, time: moment(record.time), place: Some(place), content })
     }
 

@@ -122,8 +122,7 @@ impl Tokens {
                 *far = far.map(|far| self.address(far));
                 *user_agent = self.text(user_agent, |hand, text| hand.text(text, Mode::Product));
             }
-            Change::Unregistered { endpoint, contact, .. }
-            | Change::Reachability { endpoint, contact, .. } => {
+            Change::Unregistered { endpoint, contact, .. } | Change::Reachability { endpoint, contact, .. } => {
                 (*endpoint, *contact) = (self.name(endpoint), self.name(contact));
             }
             Change::Failed { endpoint, far, call_id, detail, .. } => {

@@ -173,7 +173,8 @@ impl Overview {
     fn new(history: History, asked: Asked, terminals: Vec<Named>, sticker: Sticker) -> Self {
         let mut sieve = Sieve::new(&asked.filter, history.at);
         let items = history.items.iter().enumerate();
-        let fit: Vec<usize> = items.filter(|(_, item)| sieve.item(&history, item)).map(|(n, _)| n).collect();
+        let fit: Vec<usize> =
+            items.filter(|(_, item)| sieve.item(&history, item)).map(|(n, _)| n).collect();
         let (from, to) = asked.filter.window(history.at);
         let spans = history.spans();
         let mut lines: Vec<Line> = fit
@@ -270,7 +271,11 @@ fn gaps(history: &History) -> Vec<Line> {
     }
     let line = |(n, gap): (usize, &Gap)| Line {
         at: Cursor { time: gap.to, seq: u64::try_from(n).unwrap_or(u64::MAX) },
-        told: Told::Gap { from: gap.from, is_lowered: gap.cause == GapCause::Lowered, words: gap_words(gap) },
+        told: Told::Gap {
+            from: gap.from,
+            is_lowered: gap.cause == GapCause::Lowered,
+            words: gap_words(gap),
+        },
     };
     joined.iter().enumerate().map(line).collect()
 }

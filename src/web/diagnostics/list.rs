@@ -98,12 +98,8 @@ fn method_words(method: Method) -> &'static str {
 fn far(data: &Overview, item: &Item) -> Markup {
     let Party { number, name, user } = &item.far;
     match user {
-        Some(user) => {
-            html! { b { (Line(&user.name)) " " (Line(&user.surname)) } " " small { (Line(&user.extension)) } }
-        }
-        None if !name.is_empty() && name != number => {
-            html! { b { (Line(name)) } " " small { (Line(number)) } }
-        }
+        Some(user) => html! { b { (Line(&user.name)) " " (Line(&user.surname)) } " " small { (Line(&user.extension)) } },
+        None if !name.is_empty() && name != number => html! { b { (Line(name)) } " " small { (Line(number)) } },
         None if !number.is_empty() => html! { b { (Line(number)) } },
         None => {
             let address = data.history.messages_of(item).next().map(|message| message.far);

@@ -26,8 +26,9 @@ pub mod timeline;
 /// The fields of a query string, in their order.
 pub(crate) type Fields = Args<Vec<(String, String)>>;
 
-const WHERE: Fault =
-    Fault::Missing("This place of the history can't be understood. Open the page from the navigation again.");
+const WHERE: Fault = Fault::Missing(
+    "This place of the history can't be understood. Open the page from the navigation again.",
+);
 const NOBODY: Fault = Fault::Missing("There is no such user in this company.");
 
 /// Where the page begins.

@@ -11,54 +11,15 @@ const NOBODY: [&[u8]; 7] =
 
 /// Words of SIP that, as somebody's name, are replaced only where a name stands.
 const SYNTAX: [&[u8]; 44] = [
-    b"sip",
-    b"sips",
-    b"tel",
-    b"udp",
-    b"tcp",
-    b"tls",
-    b"wss",
-    b"transport",
-    b"user",
-    b"phone",
-    b"digest",
-    b"realm",
-    b"auth",
-    b"md5",
-    b"invite",
-    b"ack",
-    b"bye",
-    b"cancel",
-    b"register",
-    b"options",
-    b"subscribe",
-    b"notify",
-    b"refer",
-    b"message",
-    b"info",
-    b"prack",
-    b"update",
-    b"publish",
-    b"true",
-    b"false",
-    b"yes",
-    b"audio",
-    b"video",
-    b"rtp",
-    b"avp",
-    b"savp",
-    b"host",
-    b"srflx",
-    b"relay",
-    b"typ",
-    b"off",
-    b"full",
-    b"calling",
-    b"called",
+    b"sip", b"sips", b"tel", b"udp", b"tcp", b"tls", b"wss", b"transport", b"user", b"phone", b"digest", b"realm",
+    b"auth", b"md5", b"invite", b"ack", b"bye", b"cancel", b"register", b"options", b"subscribe", b"notify", b"refer",
+    b"message", b"info", b"prack", b"update", b"publish", b"true", b"false", b"yes", b"audio", b"video", b"rtp",
+    b"avp", b"savp", b"host", b"srflx", b"relay", b"typ", b"off", b"full", b"calling", b"called",
 ];
 
 /// URI schemes with a user or a number in them.
-const SCHEMES: [&[u8]; 9] = [b"sip", b"sips", b"tel", b"im", b"pres", b"mailto", b"xmpp", b"http", b"https"];
+const SCHEMES: [&[u8]; 9] =
+    [b"sip", b"sips", b"tel", b"im", b"pres", b"mailto", b"xmpp", b"http", b"https"];
 
 /// Which words of a text are replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -271,8 +232,7 @@ impl Hand<'_> {
 }
 
 fn unescaped(text: &[u8]) -> Vec<u8> {
-    let digit =
-        |b: Option<&u8>| b.and_then(|b| char::from(*b).to_digit(16)).and_then(|d| u8::try_from(d).ok());
+    let digit = |b: Option<&u8>| b.and_then(|b| char::from(*b).to_digit(16)).and_then(|d| u8::try_from(d).ok());
     let mut out = Vec::with_capacity(text.len());
     let mut at = 0;
     while let Some(b) = text.get(at) {

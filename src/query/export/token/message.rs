@@ -30,107 +30,25 @@ fn holds(name: &[u8]) -> Holds {
     let mut lower = name.to_ascii_lowercase();
     lower.truncate(64);
     match &*lower {
-        b"max-forwards"
-        | b"cseq"
-        | b"content-length"
-        | b"l"
-        | b"content-type"
-        | b"c"
-        | b"content-encoding"
-        | b"e"
-        | b"content-disposition"
-        | b"content-language"
-        | b"content-transfer-encoding"
-        | b"content-id"
-        | b"mime-version"
-        | b"expires"
-        | b"min-expires"
-        | b"session-expires"
-        | b"x"
-        | b"min-se"
-        | b"allow"
-        | b"allow-events"
-        | b"u"
-        | b"supported"
-        | b"k"
-        | b"require"
-        | b"proxy-require"
-        | b"unsupported"
-        | b"accept"
-        | b"accept-encoding"
-        | b"accept-language"
-        | b"accept-resource-priority"
-        | b"resource-priority"
-        | b"date"
-        | b"timestamp"
-        | b"retry-after"
-        | b"rseq"
-        | b"rack"
-        | b"event"
-        | b"o"
-        | b"subscription-state"
-        | b"privacy"
-        | b"priority"
-        | b"sip-etag"
-        | b"sip-if-match"
-        | b"request-disposition"
-        | b"d"
-        | b"security-client"
-        | b"security-server"
-        | b"security-verify"
-        | b"refer-sub"
-        | b"p-early-media"
-        | b"answer-mode"
-        | b"max-breadth"
-        | b"recv-info"
-        | b"info-package"
-        | b"feature-caps"
-        | b"flow-timer"
-        | b"messages-waiting"
-        | b"voice-message"
-        | b"fax-message"
-        | b"p-asserted-service"
-        | b"p-preferred-service" => Holds::Syntax,
-        b"from"
-        | b"f"
-        | b"to"
-        | b"t"
-        | b"contact"
-        | b"m"
-        | b"route"
-        | b"record-route"
-        | b"path"
-        | b"service-route"
-        | b"p-asserted-identity"
-        | b"p-preferred-identity"
-        | b"p-called-party-id"
-        | b"p-associated-uri"
-        | b"remote-party-id"
-        | b"diversion"
-        | b"history-info"
-        | b"referred-by"
-        | b"b"
-        | b"refer-to"
-        | b"r"
-        | b"reply-to"
-        | b"call-info"
-        | b"alert-info"
-        | b"error-info"
-        | b"reason"
-        | b"warning"
-        | b"accept-contact"
-        | b"a"
-        | b"reject-contact"
-        | b"j"
-        | b"message-account" => Holds::Addresses,
+        b"max-forwards" | b"cseq" | b"content-length" | b"l" | b"content-type" | b"c" | b"content-encoding" | b"e"
+        | b"content-disposition" | b"content-language" | b"content-transfer-encoding" | b"content-id" | b"mime-version"
+        | b"expires" | b"min-expires" | b"session-expires" | b"x" | b"min-se" | b"allow" | b"allow-events" | b"u"
+        | b"supported" | b"k" | b"require" | b"proxy-require" | b"unsupported" | b"accept" | b"accept-encoding"
+        | b"accept-language" | b"accept-resource-priority" | b"resource-priority" | b"date" | b"timestamp"
+        | b"retry-after" | b"rseq" | b"rack" | b"event" | b"o" | b"subscription-state" | b"privacy" | b"priority"
+        | b"sip-etag" | b"sip-if-match" | b"request-disposition" | b"d" | b"security-client" | b"security-server"
+        | b"security-verify" | b"refer-sub" | b"p-early-media" | b"answer-mode" | b"max-breadth" | b"recv-info"
+        | b"info-package" | b"feature-caps" | b"flow-timer" | b"messages-waiting" | b"voice-message"
+        | b"fax-message" | b"p-asserted-service" | b"p-preferred-service" => Holds::Syntax,
+        b"from" | b"f" | b"to" | b"t" | b"contact" | b"m" | b"route" | b"record-route" | b"path" | b"service-route"
+        | b"p-asserted-identity" | b"p-preferred-identity" | b"p-called-party-id" | b"p-associated-uri"
+        | b"remote-party-id" | b"diversion" | b"history-info" | b"referred-by" | b"b" | b"refer-to" | b"r"
+        | b"reply-to" | b"call-info" | b"alert-info" | b"error-info" | b"reason" | b"warning" | b"accept-contact"
+        | b"a" | b"reject-contact" | b"j" | b"message-account" => Holds::Addresses,
         b"via" | b"v" => Holds::Via,
         b"call-id" | b"i" | b"in-reply-to" | b"replaces" | b"join" | b"target-dialog" => Holds::CallId,
-        b"authorization"
-        | b"proxy-authorization"
-        | b"www-authenticate"
-        | b"proxy-authenticate"
-        | b"authentication-info"
-        | b"proxy-authentication-info" => Holds::Credentials,
+        b"authorization" | b"proxy-authorization" | b"www-authenticate" | b"proxy-authenticate"
+        | b"authentication-info" | b"proxy-authentication-info" => Holds::Credentials,
         b"user-agent" | b"server" => Holds::Product,
         b"identity" | b"y" => Holds::Signature,
         _ => Holds::Anything,
@@ -411,24 +329,8 @@ impl Hand<'_> {
     /// Names of elements and attributes stay, and the words for states.
     fn xml(&mut self, body: &[u8]) {
         const STATES: [&[u8]; 18] = [
-            b"open",
-            b"closed",
-            b"trying",
-            b"proceeding",
-            b"early",
-            b"confirmed",
-            b"terminated",
-            b"active",
-            b"init",
-            b"full",
-            b"partial",
-            b"registered",
-            b"created",
-            b"refreshed",
-            b"expired",
-            b"busy",
-            b"true",
-            b"false",
+            b"open", b"closed", b"trying", b"proceeding", b"early", b"confirmed", b"terminated", b"active", b"init",
+            b"full", b"partial", b"registered", b"created", b"refreshed", b"expired", b"busy", b"true", b"false",
         ];
         let mut rest = body;
         while !rest.is_empty() {
@@ -471,8 +373,7 @@ impl Hand<'_> {
     /// Adds to the number at `from..to` of `out` by what the body grew.
     fn adjust(&mut self, from: usize, to: usize, before: usize, after: usize) {
         let text = self.out.get(from..to).and_then(|digits| std::str::from_utf8(digits).ok());
-        let Some(number) = text.and_then(|text| text.parse::<usize>().ok()).filter(|_| before != after)
-        else {
+        let Some(number) = text.and_then(|text| text.parse::<usize>().ok()).filter(|_| before != after) else {
             return;
         };
         let number = number.saturating_add(after).saturating_sub(before);
