@@ -103,6 +103,8 @@ pub struct Drain {
     nobody: Arc<UserKey>,
     gate: Gate,
     marks: Marks,
+    /// Where the packet in hand is; used for each.
+    room: Owned,
     out: Vec<u8>,
 }
 
@@ -126,6 +128,7 @@ impl Drain {
             nobody: Arc::default(),
             gate: Gate::new(&Limits::NONE, Arc::default()),
             marks: Marks::default(),
+            room: Owned::empty(),
             out: Vec::with_capacity(2_048),
         }
     }
@@ -150,13 +153,15 @@ impl Drain {
         });
         self.report_drops(sink);
         self.retry(now, sink);
+        // not put back by a panic
+        let mut room = std::mem::replace(&mut self.room, Owned::empty());
         let mut taken = 0;
         while taken < ROUND
-            && let Some(item) = self.tap.take()
+            && let Some(item) = self.tap.take(&mut room)
         {
             taken += 1;
             match item {
-                Item::Packet(packet) => self.packet(packet, now, sink),
+                Item::Packet => self.packet(&room, now, sink),
                 Item::News(News::Happened(event, changes)) => {
                     if let Some(event) = event {
                         self.attributor.observe(&event);
@@ -168,6 +173,7 @@ impl Drain {
                 Item::News(News::Quality(user, quality)) => sink(Caught::Quality { user, quality }),
             }
         }
+        self.room = room;
         taken
     }
 
@@ -196,12 +202,12 @@ impl Drain {
         }
     }
 
-    fn packet(&mut self, packet: Owned, now: Timestamp, sink: &mut dyn FnMut(Caught<'_>)) {
-        if self.attempt(&packet, false, sink) {
+    fn packet(&mut self, packet: &Owned, now: Timestamp, sink: &mut dyn FnMut(Caught<'_>)) {
+        if self.attempt(packet, false, sink) {
             return;
         }
         self.waiting_bytes += packet.data().len();
-        self.waiting.push_back(Waiting { packet, since: now });
+        self.waiting.push_back(Waiting { packet: packet.clone(), since: now });
         while self.waiting.len() > WAITING_PACKETS || self.waiting_bytes > WAITING_BYTES {
             let Some(waiting) = self.unqueue() else { break };
             self.attempt(&waiting.packet, true, sink);

@@ -12,6 +12,7 @@ pub mod attribute;
 mod chunk;
 pub mod drain;
 pub mod gate;
+mod leg;
 mod line;
 mod loud;
 mod marks;
@@ -71,10 +72,26 @@ pub struct Owned {
     pub original_len: u32,
     kept_len: u32,
     company_len: u16,
-    bytes: Box<[u8]>,
+    bytes: Vec<u8>,
 }
 
 impl Owned {
+    /// Room for a packet, without one.
+    fn empty() -> Self {
+        let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
+        Self {
+            time: Timestamp::default(),
+            direction: Direction::In,
+            transport: Transport::Udp,
+            local: nowhere,
+            far: nowhere,
+            original_len: 0,
+            kept_len: 0,
+            company_len: 0,
+            bytes: Vec::new(),
+        }
+    }
+
     /// A copy of at most [`redact::MESSAGE_LIMIT`] bytes of the message; names longer than [`NAME_LIMIT`] count as
     /// none. Cost: one allocation.
     pub fn copy(packet: &PacketRef<'_>) -> Self {
@@ -92,7 +109,7 @@ impl Owned {
             original_len: u32::try_from(packet.data.len()).unwrap_or(u32::MAX),
             kept_len: u32::try_from(kept.data.len()).unwrap_or(0),
             company_len: u16::try_from(kept.company.len()).unwrap_or(0),
-            bytes: bytes.into_boxed_slice(),
+            bytes,
         }
     }
 
