@@ -17,6 +17,7 @@ mod line;
 mod loud;
 mod marks;
 pub mod message;
+mod name;
 mod outlet;
 pub mod pool;
 pub mod pressure;

@@ -94,7 +94,7 @@ impl<'a, 'b> Walk<'a, 'b> {
                 break;
             }
             let folded = whole.after > at + 1;
-            if self.class.fills() || folded || !(Sieve { data, marks, line, first }).passes() {
+            if self.class.fills() || folded || !(Sieve { data, line, first }).passes() {
                 self.line(line.start, whole, first);
             }
             self.note_codec(line);
