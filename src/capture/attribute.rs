@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -33,19 +34,34 @@ pub enum Certainty {
     Proven,
 }
 
-/// Whose a packet is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attributed {
+/// Whose packets are; the same for many.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Whose {
     /// The user; `None`: nobody known.
     pub user: Option<Arc<UserKey>>,
     /// The endpoint; empty: not known.
     pub endpoint: Arc<str>,
     /// What joins the legs of the call, if the PBX said; empty: not known.
     pub linked: Arc<str>,
+}
+
+/// Whose a packet is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attributed {
+    /// Whose.
+    pub whose: Arc<Whose>,
     /// How sure it is.
     pub certainty: Certainty,
     /// No later event can tell more.
     pub settled: bool,
+}
+
+impl Deref for Attributed {
+    type Target = Whose;
+
+    fn deref(&self) -> &Whose {
+        &self.whose
+    }
 }
 
 /// The attributor of one PBX.
@@ -159,35 +175,35 @@ impl Attributor {
             let linked = legs.iter().find(|leg| leg.key == key).or(legs.first());
             let linked = linked.map(|leg| leg.linked.clone()).unwrap_or_default();
             self.learn(&id, &key, &linked, None);
-            return proven(&key, linked, self.owner(&key));
+            return proven(self.whose(&key, linked));
         }
         let hash = self.keyed.party(scan.our_party(packet.direction));
         if let Some(attributed) = self.as_before(&id, hash, generation) {
             return attributed;
         }
-        let seen = |user: &Option<Arc<UserKey>>| Seen { generation, party: hash, user: user.clone() };
+        let seen = |whose: &Arc<Whose>| Seen { generation, party: hash, whose: whose.clone() };
         let known = self.known(&id);
         let legs = known.legs.as_slice();
         let party = self.party(packet, scan);
         if let [only] = legs
             && party.as_ref().is_some_and(|party| self.names(party, &only.key))
         {
-            let user = self.owner(&only.key);
+            let whose = self.whose(&only.key, only.linked.clone());
             self.touch(&id, &known);
-            self.remember(&id, &only.key, seen(&user));
-            return proven(&only.key, only.linked.clone(), user);
+            self.remember(&id, &only.key, seen(&whose));
+            return proven(whose);
         }
         let near = self.proofs.lock().registrations.at(&packet.far, SHARERS);
         if !legs.is_empty()
             && let Some(leg) = self.pick(legs, &near, party.as_ref())
         {
             self.touch(&id, &known);
-            return proven(&leg.key, leg.linked, self.owner(&leg.key));
+            return proven(self.whose(&leg.key, leg.linked));
         }
         if let Some((key, named)) = self.by_address(&packet.far, &near, party.as_ref()) {
-            let user = self.owner(&key);
-            self.learn(&id, &key, &Arc::default(), named.then(|| seen(&user)));
-            return proven(&key, Arc::default(), user);
+            let whose = self.whose(&key, Arc::default());
+            self.learn(&id, &key, &Arc::default(), named.then(|| seen(&whose)));
+            return proven(whose);
         }
         let linked = legs.first().map(|leg| leg.linked.clone()).unwrap_or_default();
         let claimed = party.as_ref().and_then(|party| self.claimed(party));
@@ -195,7 +211,8 @@ impl Attributor {
             Some((user, endpoint)) => (Certainty::Claimed, endpoint, Some(user)),
             None => (Certainty::Unknown, Arc::default(), None),
         };
-        Attributed { user, endpoint, linked, certainty, settled: scan.call_id.is_empty() }
+        let whose = Arc::new(Whose { user, endpoint, linked });
+        Attributed { whose, certainty, settled: scan.call_id.is_empty() }
     }
 
     /// The answer for the last packet with this Call-ID, where the same party is named and nothing else was told since.
@@ -204,7 +221,7 @@ impl Attributor {
         let (legs, _, is_old) = proofs.known(id)?;
         let leg = legs.only()?;
         let seen = leg.seen.as_ref().filter(|seen| seen.generation == generation && seen.party == party)?;
-        (!is_old).then(|| proven(&leg.key, leg.linked.clone(), seen.user.clone()))
+        (!is_old).then(|| proven(seen.whose.clone()))
     }
 
     /// Keeps for [`Self::as_before`] that a party names the only endpoint of a Call-ID.
@@ -212,13 +229,14 @@ impl Attributor {
         let mut proofs = self.proofs.lock();
         let only = proofs.known(id).and_then(|(legs, ..)| legs.only());
         if let Some(leg) = only.filter(|leg| leg.key == *key) {
-            leg.seen = Some(seen);
+            leg.see(seen);
         }
     }
 
-    /// Whose endpoint it is.
-    fn owner(&self, key: &EndpointKey) -> Option<Arc<UserKey>> {
-        if key.endpoint.is_empty() { None } else { self.directory.user_of(key) }
+    /// Whose the packets of an endpoint are.
+    fn whose(&self, key: &EndpointKey, linked: Arc<str>) -> Arc<Whose> {
+        let user = if key.endpoint.is_empty() { None } else { self.directory.user_of(key) };
+        Arc::new(Whose { user, endpoint: key.endpoint.clone(), linked })
     }
 
     /// Learns the Call-ID of a proven packet.
@@ -339,10 +357,10 @@ impl Attributor {
     }
 }
 
-/// A packet of this endpoint, as far as `user` is somebody.
-fn proven(key: &EndpointKey, linked: Arc<str>, user: Option<Arc<UserKey>>) -> Attributed {
-    let certainty = if user.is_some() { Certainty::Proven } else { Certainty::Unknown };
-    Attributed { user, endpoint: key.endpoint.clone(), linked, certainty, settled: true }
+/// A packet of an endpoint, proven as far as that is somebody's.
+fn proven(whose: Arc<Whose>) -> Attributed {
+    let certainty = if whose.user.is_some() { Certainty::Proven } else { Certainty::Unknown };
+    Attributed { whose, certainty, settled: true }
 }
 
 /// A user part with its `%XX` decoded (RFC 3261 section 19.1.2); `None` if it is empty or not text.

@@ -34,11 +34,11 @@ const ROUND: usize = 2_048;
 #[derive(Debug)]
 pub struct Captured<'a> {
     /// Whose it is; the empty key: nobody known.
-    pub user: Arc<UserKey>,
+    pub user: &'a Arc<UserKey>,
     /// The endpoint; empty: not known.
-    pub endpoint: Arc<str>,
+    pub endpoint: &'a Arc<str>,
     /// What joins the legs of the call, if the PBX said; empty: not known.
-    pub linked: Arc<str>,
+    pub linked: &'a Arc<str>,
     /// How sure it is that it is this user's.
     pub certainty: Certainty,
     /// The dump detail in force.
@@ -102,6 +102,7 @@ pub struct Drain {
     reported_drops: u64,
     nobody: Arc<UserKey>,
     gate: Gate,
+    details: Details,
     marks: Marks,
     /// Where the packet in hand is; used for each.
     room: Owned,
@@ -112,6 +113,26 @@ pub struct Drain {
 struct Waiting {
     packet: Owned,
     since: Timestamp,
+}
+
+/// The dump detail of the company of the packet before: mostly that of the next one too.
+#[derive(Debug, Default)]
+struct Details {
+    company: Arc<str>,
+    /// The settings' generation; zero: nothing was asked yet.
+    generation: u64,
+    detail: DumpDetail,
+}
+
+impl Details {
+    fn of(&mut self, company: &Arc<str>, settings: &Settings) -> DumpDetail {
+        let generation = settings.generation();
+        if generation != self.generation || self.company != *company {
+            let detail = settings.dump_detail(company);
+            *self = Self { company: company.clone(), generation, detail };
+        }
+        self.detail
+    }
 }
 
 impl Drain {
@@ -127,6 +148,7 @@ impl Drain {
             reported_drops: 0,
             nobody: Arc::default(),
             gate: Gate::new(&Limits::NONE, Arc::default()),
+            details: Details::default(),
             marks: Marks::default(),
             room: Owned::empty(),
             out: Vec::with_capacity(2_048),
@@ -246,7 +268,7 @@ impl Drain {
         let attributed = self.attributor.attribute(packet, &scan);
         let ready = attributed.settled || last;
         if ready {
-            self.deliver(packet, &scan, attributed, sink);
+            self.deliver(packet, &scan, &attributed, sink);
         }
         ready
     }
@@ -255,21 +277,21 @@ impl Drain {
         &mut self,
         packet: &Owned,
         scan: &Scan<'_>,
-        attributed: Attributed,
+        attributed: &Attributed,
         sink: &mut dyn FnMut(Caught<'_>),
     ) {
-        let user = attributed.user.unwrap_or_else(|| self.nobody.clone());
-        let set = self.settings.dump_detail(&user.company);
+        let user = attributed.user.as_ref().unwrap_or(&self.nobody);
+        let set = self.details.of(&user.company, &self.settings);
         if set == DumpDetail::Off {
             return;
         }
-        let Some(detail) = self.gate.admit(&user, attributed.certainty, packet, set) else { return };
+        let Some(detail) = self.gate.admit(user, attributed.certainty, packet, set) else { return };
         let redacted =
             redact_scanned(detail, scan, packet.data(), &self.marks, packet.is_torn(), &mut self.out);
         sink(Caught::Packet(Captured {
             user,
-            endpoint: attributed.endpoint,
-            linked: attributed.linked,
+            endpoint: &attributed.endpoint,
+            linked: &attributed.linked,
             certainty: attributed.certainty,
             detail,
             cut: redacted.cut,

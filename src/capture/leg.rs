@@ -6,7 +6,8 @@ use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
-use crate::event::{EndpointKey, UserKey};
+use super::attribute::Whose;
+use crate::event::EndpointKey;
 
 /// Endpoints that one Call-ID may belong to (a proxy's two legs, and forks).
 const LEGS_PER_CALL: usize = 8;
@@ -21,8 +22,8 @@ pub(super) struct Seen {
     pub(super) generation: u64,
     /// Hash of the From or To that names the endpoint.
     pub(super) party: u64,
-    /// Whose endpoint it is.
-    pub(super) user: Option<Arc<UserKey>>,
+    /// Whose packets these are; with the leg's linked id.
+    pub(super) whose: Arc<Whose>,
 }
 
 /// One endpoint that a Call-ID belongs to.
@@ -34,6 +35,15 @@ pub(super) struct Leg {
     pub(super) linked: Arc<str>,
     /// Of the last packet that From or To proved; saves asking the directory for the next one.
     pub(super) seen: Option<Seen>,
+}
+
+impl Leg {
+    /// Keeps what was seen, if it is of the same linked id.
+    pub(super) fn see(&mut self, seen: Seen) {
+        if seen.whose.linked == self.linked {
+            self.seen = Some(seen);
+        }
+    }
 }
 
 /// The endpoints of a Call-ID: mostly one, and then no list is made.
@@ -71,14 +81,15 @@ impl Legs {
     /// Adds or updates one endpoint's leg; says whether that is news.
     pub(super) fn add(&mut self, key: &Arc<EndpointKey>, linked: &Arc<str>, seen: Option<Seen>) -> bool {
         if let Some(leg) = self.as_mut_slice().iter_mut().find(|leg| leg.key == *key) {
-            if seen.is_some() {
-                leg.seen = seen;
+            let news = !linked.is_empty() && leg.linked != *linked;
+            if news {
+                leg.linked = linked.clone();
+                leg.seen = None;
             }
-            if linked.is_empty() || leg.linked == *linked {
-                return false;
+            if let Some(seen) = seen {
+                leg.see(seen);
             }
-            leg.linked = linked.clone();
-            return true;
+            return news;
         }
         if self.as_slice().len() >= LEGS_PER_CALL {
             return false;

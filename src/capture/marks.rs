@@ -23,8 +23,10 @@ pub(super) struct Line {
     pub(super) next: usize,
     /// Where its first `:` is; its end if it has none.
     pub(super) colon: usize,
-    /// Where its first and its last `@` are; its end if it has none.
-    pub(super) ats: (usize, usize),
+    /// Where its first `@` is; its end if it has none.
+    pub(super) at: usize,
+    /// It has more than one `@`.
+    pub(super) ats: bool,
     /// It has a `%`, or a `=` that may stand behind the name of a secret.
     pub(super) suspect: bool,
     /// Which header it is, as far as one look tells.
@@ -33,30 +35,37 @@ pub(super) struct Line {
 
 impl Line {
     fn from(start: usize) -> Self {
-        Self { start, colon: usize::MAX, ats: (usize::MAX, 0), ..Self::default() }
+        Self { start, colon: usize::MAX, at: usize::MAX, ..Self::default() }
     }
 
     /// Adds the marks that a block has `within` the line.
+    #[inline]
     fn note(&mut self, base: usize, block: &Block, within: u64) {
-        let colons = block.colons & within;
-        if colons != 0 {
-            self.colon = self.colon.min(base + offset(colons));
-        }
-        let ats = block.ats & within;
-        if ats != 0 {
-            self.ats = (self.ats.0.min(base + offset(ats)), base + highest(ats));
-        }
+        let (colons, ats) = (block.colons & within, block.ats & within);
+        self.ats |= (self.at != usize::MAX && ats != 0) || ats & ats.wrapping_sub(1) != 0;
+        self.colon = self.colon.min(first(base, colons));
+        self.at = self.at.min(first(base, ats));
         self.suspect |= block.suspects & within != 0;
     }
 
+    #[inline]
     fn finished(mut self, data: &[u8], end: usize, next: usize) -> Self {
-        (self.end, self.next, self.colon) = (end, next, self.colon.min(end));
-        if self.ats.0 > end {
-            self.ats = (end, end);
-        }
+        (self.end, self.next) = (end, next);
+        (self.colon, self.at) = (self.colon.min(end), self.at.min(end));
         self.name = if self.colon < end { name(data, self.start, self.colon) } else { Name::Other };
         self
     }
+
+    /// Whether it is a header, not folded, of which neither the name nor the value is anything to the redactor.
+    pub(super) fn is_quiet(&self) -> bool {
+        let has_quiet_name = matches!(self.name, Name::Plain | Name::Via | Name::ContentLength);
+        has_quiet_name & !self.suspect & (self.at == self.end)
+    }
+}
+
+/// Where the lowest bit of a block stands in the message; behind all if there is none.
+fn first(base: usize, bits: u64) -> usize {
+    (base + offset(bits)) | usize::from(bits == 0).wrapping_neg()
 }
 
 /// The lines of one message. Made to be used again: [`Marks::read`] forgets the message before.
@@ -186,9 +195,4 @@ impl Block {
 /// Place of the lowest bit.
 fn offset(bits: u64) -> usize {
     usize::try_from(bits.trailing_zeros()).unwrap_or(BLOCK)
-}
-
-/// Place of the highest bit.
-fn highest(bits: u64) -> usize {
-    usize::try_from(u64::BITS - 1 - bits.leading_zeros()).unwrap_or(0)
 }

@@ -27,7 +27,7 @@ pub mod share;
 mod stretch;
 pub mod tap;
 
-pub use attribute::{Attributed, Attributor, Certainty};
+pub use attribute::{Attributed, Attributor, Certainty, Whose};
 pub use drain::{Captured, Caught, Drain};
 pub use tap::{Counters, Dropped, Tap};
 

@@ -28,12 +28,13 @@ impl Sieve<'_> {
         if line.suspect {
             return false;
         }
-        let (at, last) = line.ats;
-        if at < line.end {
+        if line.ats {
+            return false;
+        }
+        if line.at < line.end {
             // a password takes an `@`, a colon before it, and the colon of a scheme before that
-            let between = slice(self.data, line.colon.saturating_add(1), at);
+            let between = slice(self.data, line.colon.saturating_add(1), line.at);
             match between.iter().filter(|&&b| b == b':').count() {
-                _ if at != last => return false,
                 0 => {}
                 1 => return self.is_header_with_one_uri(),
                 _ => return false,
