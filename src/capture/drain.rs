@@ -184,15 +184,7 @@ impl Drain {
             taken += 1;
             match item {
                 Item::Packet => self.packet(&room, now, sink),
-                Item::News(News::Happened(event, changes)) => {
-                    if let Some(event) = event {
-                        self.attributor.observe(&event);
-                    }
-                    for (user, time, change) in changes {
-                        sink(Caught::Change { user, time, change });
-                    }
-                }
-                Item::News(News::Quality(user, quality)) => sink(Caught::Quality { user, quality }),
+                Item::News(news) => self.news(*news, sink),
             }
         }
         self.room = room;
@@ -215,6 +207,20 @@ impl Drain {
         self.report_drops(sink);
         self.gate.finish(&self.tap, &mut |user, why, dropped| sink(Caught::Missing { user, why, dropped }));
         taken
+    }
+
+    fn news(&self, news: News, sink: &mut dyn FnMut(Caught<'_>)) {
+        match news {
+            News::Happened(event, changes) => {
+                if let Some(event) = event {
+                    self.attributor.observe(&event);
+                }
+                for (user, time, change) in changes {
+                    sink(Caught::Change { user, time, change });
+                }
+            }
+            News::Quality(user, quality) => sink(Caught::Quality { user, quality }),
+        }
     }
 
     fn report_drops(&mut self, sink: &mut dyn FnMut(Caught<'_>)) {

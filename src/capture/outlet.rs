@@ -18,7 +18,7 @@ const TRIES: u32 = 100;
 pub(crate) enum Item {
     /// It is in the room that was given for it.
     Packet,
-    News(News),
+    News(Box<News>),
 }
 
 /// What is no packet.
@@ -93,7 +93,7 @@ impl Outlet {
             |note: &mut Note| first.as_ref().is_none_or(|(place, _)| precedes(note.place, *place));
         let mark = self.mark;
         if let Some(note) = self.note.take_if(|note| !precedes(mark, note.place) && before_packet(note)) {
-            return Some(Item::News(*note.news));
+            return Some(Item::News(note.news));
         }
         first?.1.pop(tap, room).map(|()| Item::Packet)
     }
