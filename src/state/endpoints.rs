@@ -3,14 +3,17 @@
 //! Owned endpoints are as many as the directory has.
 
 use std::collections::BTreeMap;
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use foldhash::HashMap;
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
 
 use super::calls::Legs;
-use super::registrations::Contacts;
+use super::contacts::Contacts;
 use super::slab::Slab;
 use super::snapshot::Leg;
+use super::texts::Texts;
 use crate::event::{CallPhase, EndpointKey};
 
 /// Contacts of all endpoints that nobody owns; the same for their legs.
@@ -19,6 +22,8 @@ pub(super) const UNOWNED: usize = 4096;
 /// One endpoint.
 pub(super) struct Endpoint {
     pub(super) key: Arc<EndpointKey>,
+    /// The texts of the key once more, so that a look-up reads this row only.
+    names: Texts<2, [u8; 32]>,
     pub(super) owner: Option<usize>,
     pub(super) contacts: Contacts,
     pub(super) legs: Legs,
@@ -49,15 +54,26 @@ pub(super) struct Tally {
 /// All endpoints.
 #[derive(Default)]
 pub(super) struct Endpoints {
-    /// Hashed quickly, as all keys of the state: they are the PBX's own names, not what a peer chooses.
-    numbers: HashMap<Arc<EndpointKey>, usize>,
+    /// Numbers of rows by key, hashed quickly, as all keys of the state: they are the PBX's own names, not what a peer
+    /// chooses.
+    numbers: HashTable<u32>,
+    hasher: RandomState,
     rows: Slab<Endpoint>,
     unowned: BTreeMap<u64, usize>,
     last_place: u64,
     pub(super) sums: Sums,
 }
 
+/// The number of a row out of the table of keys.
+fn slot(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
 impl Endpoint {
+    fn is(&self, key: &EndpointKey) -> bool {
+        self.names.is(1, &key.endpoint) && self.names.is(0, &key.company)
+    }
+
     /// Whether it has neither contact nor leg.
     pub(super) fn is_idle(&self) -> bool {
         self.contacts.len() == 0 && self.legs.len() == 0
@@ -73,13 +89,18 @@ impl Endpoint {
 
 impl Endpoints {
     pub(super) fn find(&self, key: &EndpointKey) -> Option<usize> {
-        self.numbers.get(key).copied()
+        let hash = self.hasher.hash_one(key);
+        self.numbers
+            .find(hash, |at| self.rows.get(slot(*at)).is_some_and(|row| row.is(key)))
+            .map(|at| slot(*at))
     }
 
     /// Adds one that nobody owns; call [`Self::settle`] after whatever it is added for.
     pub(super) fn add(&mut self, key: Arc<EndpointKey>) -> usize {
+        let hash = self.hasher.hash_one(&*key);
         let at = self.rows.insert(Endpoint {
-            key: Arc::clone(&key),
+            names: Texts::new([&key.company, &key.endpoint]),
+            key,
             owner: None,
             contacts: Contacts::default(),
             legs: Legs::default(),
@@ -87,7 +108,11 @@ impl Endpoints {
             place: None,
             counted: Sums::default(),
         });
-        self.numbers.insert(key, at);
+        let (rows, hasher) = (&self.rows, &self.hasher);
+        let hash_of = |at: &u32| rows.get(slot(*at)).map_or(0, |row| hasher.hash_one(&*row.key));
+        if let Ok(number) = u32::try_from(at) {
+            self.numbers.insert_unique(hash, number, hash_of);
+        }
         at
     }
 
@@ -142,7 +167,10 @@ impl Endpoints {
             self.unowned.insert(self.last_place, at);
         }
         if drop && let Some(row) = self.rows.remove(at) {
-            self.numbers.remove(&row.key);
+            let hash = self.hasher.hash_one(&*row.key);
+            if let Ok(entry) = self.numbers.find_entry(hash, |number| slot(*number) == at) {
+                entry.remove();
+            }
         }
     }
 

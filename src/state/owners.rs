@@ -4,7 +4,6 @@
 
 use std::sync::Arc;
 
-use super::registrations::registered;
 use super::snapshot::Changes;
 use super::tables::Tables;
 use crate::clock::Timestamp;
@@ -132,8 +131,8 @@ impl Tables {
             touched.push((before, visible));
         }
         if let Some(owner) = owner {
-            for contact in row.contacts.untold() {
-                self.users.note(owner, contact.since, registered(contact), out);
+            for (since, registered) in row.contacts.untold(&row.key.endpoint) {
+                self.users.note(owner, since, registered, out);
             }
             self.users.give(owner, slot);
             touched.push((owner, visible));

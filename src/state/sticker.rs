@@ -44,10 +44,9 @@ pub(super) struct Row {
     sticker: Sticker,
     calls: u32,
     since: Timestamp,
-    version: u64,
     failures: Failures,
     history: VecDeque<(Timestamp, Change)>,
-    /// As handed out last; `None` since the next change.
+    /// As handed out last; good for as long as nothing has changed.
     snapshot: Option<Arc<UserState>>,
 }
 
@@ -99,7 +98,6 @@ pub(super) struct Users {
     numbers: HashMap<Arc<UserKey>, usize>,
     rows: Slab<Row>,
     order: Order,
-    version: u64,
     /// How many users were dropped so far.
     forgotten: u64,
     pub(super) count: Count,
@@ -126,7 +124,6 @@ impl Users {
             sticker: Sticker::Offline,
             calls: 0,
             since: Timestamp::default(),
-            version: 0,
             failures: Failures::default(),
             history: VecDeque::new(),
             snapshot: None,
@@ -137,7 +134,7 @@ impl Users {
     }
 
     pub(super) fn version(&self) -> u64 {
-        self.version
+        self.order.version()
     }
 
     pub(super) fn forgotten(&self) -> u64 {
@@ -146,9 +143,8 @@ impl Users {
 
     /// Users whose last visible change is after `version`, in the order of those changes.
     pub(super) fn changed_since(&self, version: u64) -> Vec<Arc<UserKey>> {
-        let rows = self.order.newest_first().map_while(|at| self.rows.get(at));
-        let mut changed: Vec<_> =
-            rows.take_while(|row| row.version > version).map(|row| Arc::clone(&row.key)).collect();
+        let rows = self.order.newer_than(version).filter_map(|at| self.rows.get(at));
+        let mut changed: Vec<_> = rows.map(|row| Arc::clone(&row.key)).collect();
         changed.reverse();
         changed
     }
@@ -191,10 +187,8 @@ impl Users {
         let Some(row) = self.rows.get_mut(at) else { return Added::Repeat };
         let grey = row.grey();
         let added = row.failures.add(failure, FAILURES_PER_USER);
-        row.snapshot = None;
-        if added == Added::New || row.grey() != grey {
-            self.bump(at);
-        }
+        let visible = added == Added::New || row.grey() != grey;
+        self.refreshed(at, visible);
         added
     }
 
@@ -212,13 +206,11 @@ impl Users {
         true
     }
 
-    /// A contact of the user changed, but not how many there are. `visible`: pages show what changed.
+    /// Something of the user changed, but not the sticker. `visible`: pages show what changed.
     pub(super) fn refreshed(&mut self, at: usize, visible: bool) {
-        if let Some(row) = self.rows.get_mut(at) {
-            row.snapshot = None;
-        }
+        self.order.set_seen(at, false);
         if visible {
-            self.bump(at);
+            self.order.push_front(at);
         }
     }
 
@@ -232,7 +224,6 @@ impl Users {
         out: &mut Changes,
     ) {
         let Some(row) = self.rows.get_mut(at) else { return };
-        row.snapshot = None;
         let tally = endpoints.tally(&row.endpoints);
         let sticker = rule(tally, !row.active.is_empty());
         let changed = (sticker, tally.calls) != (row.sticker, row.calls);
@@ -246,9 +237,7 @@ impl Users {
             row.sticker = sticker;
             row.since = time;
         }
-        if changed || visible {
-            self.bump(at);
-        }
+        self.refreshed(at, changed || visible);
     }
 
     /// Drops a user who has neither endpoint nor active terminal left, history and all.
@@ -276,18 +265,19 @@ impl Users {
     /// The user as pages get it; made once per change.
     pub(super) fn snapshot(&mut self, at: usize, endpoints: &Endpoints) -> Option<Arc<UserState>> {
         let row = self.rows.get_mut(at)?;
-        if let Some(made) = &row.snapshot {
+        if let Some(made) = row.snapshot.as_ref().filter(|_| self.order.is_seen(at)) {
             return Some(Arc::clone(made));
         }
         let own = || row.endpoints.iter().filter_map(|at| endpoints.get(*at));
-        let mut contacts: Vec<_> = own().flat_map(|endpoint| endpoint.contacts.iter().cloned()).collect();
+        let mut contacts: Vec<_> =
+            own().flat_map(|endpoint| endpoint.contacts.contacts(&endpoint.key)).collect();
         let mut legs: Vec<_> = own().flat_map(|endpoint| endpoint.legs.iter().cloned()).collect();
         contacts.sort_by_key(|contact| std::cmp::Reverse(contact.since));
         legs.sort_by_key(|leg| leg.began);
         let made = Arc::new(UserState {
             sticker: row.sticker,
             calls: row.calls,
-            version: row.version,
+            version: self.order.version_of(at),
             since: row.since,
             grey: row.grey(),
             contacts,
@@ -297,6 +287,7 @@ impl Users {
             active: row.active.clone(),
         });
         row.snapshot = Some(Arc::clone(&made));
+        self.order.set_seen(at, true);
         Some(made)
     }
 
@@ -304,18 +295,8 @@ impl Users {
     pub(super) fn shown(&self, at: usize, endpoints: &Endpoints) -> Option<Shown> {
         let row = self.rows.get(at)?;
         let own = row.endpoints.iter().filter_map(|at| endpoints.get(*at));
-        let mut contacts: Vec<Bound> = own
-            .flat_map(|endpoint| endpoint.contacts.iter())
-            .map(|contact| Bound {
-                endpoint: Arc::clone(&contact.endpoint.endpoint),
-                contact: Arc::clone(&contact.contact),
-                far: contact.far,
-                transport: contact.transport,
-                user_agent: Arc::clone(&contact.user_agent),
-                since: contact.since,
-                reachable: contact.reachable,
-            })
-            .collect();
+        let mut contacts: Vec<Bound> =
+            own.flat_map(|endpoint| endpoint.contacts.shown(&endpoint.key.endpoint)).collect();
         contacts.sort_by_key(|contact| std::cmp::Reverse(contact.since));
         Some(Shown {
             sticker: row.sticker,
@@ -325,12 +306,5 @@ impl Users {
             contacts,
             active: row.active.clone(),
         })
-    }
-
-    fn bump(&mut self, at: usize) {
-        let Some(row) = self.rows.get_mut(at) else { return };
-        self.version += 1;
-        row.version = self.version;
-        self.order.push_front(at);
     }
 }

@@ -67,21 +67,22 @@ impl Tables {
         }
         let slot = self.find_or_add(&event.key);
         let Some(endpoint) = self.endpoints.get_mut(slot) else { return false };
-        let (owner, name) = (endpoint.owner, Arc::clone(&endpoint.key.endpoint));
-        let place = (slot, &endpoint.key, owner.is_some());
+        let owner = endpoint.owner;
+        let place = (slot, &*endpoint.key, owner.is_some());
         match self.registrations.bind(&mut endpoint.contacts, place, event, at) {
             Bind::Late => {
                 *moved = false;
                 self.endpoints.settle(slot, false);
                 return false;
             }
-            Bind::Again { visible, moved: elsewhere } => {
-                *moved = elsewhere;
+            Bind::Again(refreshed) => {
+                *moved = refreshed.moved;
                 if let Some(owner) = owner {
-                    self.users.refreshed(owner, visible);
+                    self.users.refreshed(owner, refreshed.visible);
                 }
             }
             Bind::New { told, out: pushed_out } => {
+                let name = Arc::clone(&endpoint.key.endpoint);
                 if let Some(contact) = pushed_out {
                     self.totals.contacts_dropped += 1;
                     let gone = Change::Unregistered { endpoint: name, contact, expired: false };
@@ -108,7 +109,7 @@ impl Tables {
         let (owner, name) = (endpoint.owner, Arc::clone(&endpoint.key.endpoint));
         let Some(contact) = self.registrations.unbind(&mut endpoint.contacts, event, at) else {
             // of one that is still bound the word came too late
-            *moved = !endpoint.contacts.iter().any(|bound| *bound.contact == *event.contact);
+            *moved = !endpoint.contacts.has(&event.contact);
             return false;
         };
         self.note(owner, at.0, Change::Unregistered { endpoint: name, contact, expired }, out);
@@ -126,7 +127,7 @@ impl Tables {
         let Some(slot) = self.endpoints.find(&event.key) else { return false };
         let Some(endpoint) = self.endpoints.get_mut(slot) else { return false };
         let owner = endpoint.owner;
-        match Registrations::reach(&mut endpoint.contacts, event, reachable, at) {
+        match Registrations::reach(&mut endpoint.contacts, &endpoint.key, event, reachable, at) {
             Reach::Ignored => return false,
             known @ (Reach::Same | Reach::First) => {
                 if let Some(owner) = owner {
