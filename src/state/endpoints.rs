@@ -7,12 +7,12 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
-use hashbrown::HashTable;
 
-use super::calls::Legs;
+use super::calls::Calls;
 use super::contacts::Contacts;
-use super::slab::Slab;
-use super::snapshot::Leg;
+use super::legs::{Legs, Standing};
+use super::numbers::Numbers;
+use super::slab::{Slab, index};
 use super::texts::Texts;
 use crate::event::{CallPhase, EndpointKey};
 
@@ -56,7 +56,7 @@ pub(super) struct Tally {
 pub(super) struct Endpoints {
     /// Numbers of rows by key, hashed quickly, as all keys of the state: they are the PBX's own names, not what a peer
     /// chooses.
-    numbers: HashTable<u32>,
+    numbers: Numbers,
     hasher: RandomState,
     rows: Slab<Endpoint>,
     unowned: BTreeMap<u64, usize>,
@@ -64,13 +64,9 @@ pub(super) struct Endpoints {
     pub(super) sums: Sums,
 }
 
-/// The number of a row out of the table of keys.
-fn slot(number: u32) -> usize {
-    usize::try_from(number).unwrap_or(usize::MAX)
-}
-
 impl Endpoint {
-    fn is(&self, key: &EndpointKey) -> bool {
+    /// Whether that is its key.
+    pub(super) fn is(&self, key: &EndpointKey) -> bool {
         self.names.is(1, &key.endpoint) && self.names.is(0, &key.company)
     }
 
@@ -90,9 +86,8 @@ impl Endpoint {
 impl Endpoints {
     pub(super) fn find(&self, key: &EndpointKey) -> Option<usize> {
         let hash = self.hasher.hash_one(key);
-        self.numbers
-            .find(hash, |at| self.rows.get(slot(*at)).is_some_and(|row| row.is(key)))
-            .map(|at| slot(*at))
+        let is_it = |at: u32| self.rows.get(index(at)).is_some_and(|row| row.is(key));
+        self.numbers.find(hash, is_it).map(index)
     }
 
     /// Adds one that nobody owns; call [`Self::settle`] after whatever it is added for.
@@ -108,10 +103,8 @@ impl Endpoints {
             place: None,
             counted: Sums::default(),
         });
-        let (rows, hasher) = (&self.rows, &self.hasher);
-        let hash_of = |at: &u32| rows.get(slot(*at)).map_or(0, |row| hasher.hash_one(&*row.key));
         if let Ok(number) = u32::try_from(at) {
-            self.numbers.insert_unique(hash, number, hash_of);
+            self.numbers.insert(hash, number);
         }
         at
     }
@@ -167,9 +160,8 @@ impl Endpoints {
             self.unowned.insert(self.last_place, at);
         }
         if drop && let Some(row) = self.rows.remove(at) {
-            let hash = self.hasher.hash_one(&*row.key);
-            if let Ok(entry) = self.numbers.find_entry(hash, |number| slot(*number) == at) {
-                entry.remove();
+            if let Ok(number) = u32::try_from(at) {
+                self.numbers.remove(self.hasher.hash_one(&*row.key), number);
             }
         }
     }
@@ -181,18 +173,20 @@ impl Endpoints {
     }
 
     /// Counts a user's calls and looks for what decides the sticker. Costs what the user has, not what there is.
-    pub(super) fn tally(&self, endpoints: &[usize]) -> Tally {
+    pub(super) fn tally(&self, endpoints: &[usize], calls: &Calls) -> Tally {
         let mut tally = Tally::default();
         let rows = || endpoints.iter().filter_map(|at| self.rows.get(*at));
+        let standing = || rows().flat_map(|row| row.legs.iter()).filter_map(|number| calls.get(number));
         let mut legs = 0;
         for row in rows() {
             tally.registered |= row.contacts.len() > 0;
             legs += row.legs.len();
-            tally.established |=
-                row.legs.iter().any(|leg| matches!(leg.phase, CallPhase::Up | CallPhase::Held));
+        }
+        if legs > 0 {
+            tally.established = standing().any(|leg| matches!(leg.phase, CallPhase::Up | CallPhase::Held));
         }
         if legs > 1 {
-            let mut calls: Vec<_> = rows().flat_map(|row| row.legs.iter()).map(Leg::call).collect();
+            let mut calls: Vec<_> = standing().map(Standing::call).collect();
             calls.sort_unstable();
             calls.dedup();
             legs = calls.len();

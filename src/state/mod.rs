@@ -10,6 +10,8 @@ mod calls;
 mod contacts;
 mod endpoints;
 mod failures;
+mod legs;
+mod numbers;
 mod order;
 mod owners;
 mod registrations;
@@ -49,17 +51,6 @@ fn clipped(text: &str, most: usize) -> &str {
 /// The text itself, or as much of it as is kept.
 fn clip(text: &Arc<str>, most: usize) -> Arc<str> {
     if text.len() <= most { Arc::clone(text) } else { clipped(text, most).into() }
-}
-
-/// Sets a text to what was told, as far as it is kept; says whether it is another one now.
-fn replace(known: &mut Arc<str>, told: &Arc<str>, most: usize) -> bool {
-    if *known == *told {
-        return false;
-    }
-    let told = clip(told, most);
-    let other = *known != told;
-    *known = told;
-    other
 }
 
 /// Whether what happened at `time` is older than what is known of `known`. When `known` lies ahead, the clock was

@@ -2,8 +2,13 @@
 //! user to the front in constant time, whatever the number of users; what each event touches of a user is here in few
 //! bytes, so that those of all users stay near the processor.
 
+use super::slab::index;
+
 /// No number.
 const NONE: u32 = u32::MAX;
+/// How many changes wait for their place in the list. Most of the price of one is memory that is not near; many at
+/// once wait for theirs together.
+const LATER: usize = 256;
 
 /// One number's version and neighbours.
 #[derive(Clone, Copy)]
@@ -26,52 +31,86 @@ impl Default for Link {
 pub(super) struct Order {
     links: Vec<Link>,
     newest: u32,
-    version: u64,
+    /// Of the newest.
+    listed: u64,
+    /// What is not in the list yet, the oldest first.
+    later: Vec<Later>,
+    /// How many of those are visible.
+    visible: u64,
+}
+
+/// A change that is not in the list yet.
+#[derive(Clone, Copy)]
+struct Later {
+    number: u32,
+    visible: bool,
 }
 
 impl Default for Order {
     fn default() -> Self {
-        Self { links: Vec::new(), newest: NONE, version: 0 }
+        Self { links: Vec::new(), newest: NONE, listed: 0, later: Vec::new(), visible: 0 }
     }
-}
-
-fn index(number: u32) -> usize {
-    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 impl Order {
     /// The version of the last change.
     pub(super) fn version(&self) -> u64 {
-        self.version
+        self.listed + self.visible
     }
 
     /// The version of a number's last change; 0: none yet.
-    pub(super) fn version_of(&self, at: usize) -> u64 {
+    pub(super) fn version_of(&mut self, at: usize) -> u64 {
+        self.list();
         self.links.get(at).map_or(0, |link| link.version)
     }
 
-    /// Counts a visible change and puts its number to the front, wherever it was.
-    pub(super) fn push_front(&mut self, at: usize) {
+    /// Takes note of a change; a visible one counts, and puts its number to the front, wherever it was.
+    pub(super) fn change(&mut self, at: usize, visible: bool) {
         let Ok(number) = u32::try_from(at) else { return };
-        self.version += 1;
-        if self.newest != number {
-            self.unlink(at);
-            let (newest, second) = (number, std::mem::replace(&mut self.newest, number));
-            if let Some(link) = self.links.get_mut(index(second)) {
-                link.newer = newest;
+        self.later.push(Later { number, visible });
+        self.visible += u64::from(visible);
+        if self.later.len() >= LATER {
+            self.list();
+        }
+    }
+
+    /// Brings the list up to date.
+    fn list(&mut self) {
+        let mut later = std::mem::take(&mut self.later);
+        for Later { number, visible } in later.drain(..) {
+            if visible {
+                self.listed += 1;
+                self.push_front(number);
             }
-            if let Some(link) = self.reach(at) {
-                (link.newer, link.older) = (NONE, second);
+            let version = self.listed;
+            if let Some(link) = self.reach(index(number)) {
+                link.seen = false;
+                if visible {
+                    link.version = version;
+                }
             }
         }
-        let version = self.version;
-        if let Some(link) = self.reach(at) {
-            link.version = version;
+        self.later = later;
+        self.visible = 0;
+    }
+
+    fn push_front(&mut self, number: u32) {
+        if self.newest == number {
+            return;
+        }
+        self.unlink(index(number));
+        let second = std::mem::replace(&mut self.newest, number);
+        if let Some(link) = self.links.get_mut(index(second)) {
+            link.newer = number;
+        }
+        if let Some(link) = self.reach(index(number)) {
+            (link.newer, link.older) = (NONE, second);
         }
     }
 
     /// Takes a number out, if it is in.
     pub(super) fn remove(&mut self, at: usize) {
+        self.list();
         self.unlink(at);
         if let Some(link) = self.links.get_mut(at) {
             *link = Link::default();
@@ -79,19 +118,22 @@ impl Order {
     }
 
     /// Whether nothing has changed since a page asked.
-    pub(super) fn is_seen(&self, at: usize) -> bool {
+    pub(super) fn is_seen(&mut self, at: usize) -> bool {
+        self.list();
         self.links.get(at).is_some_and(|link| link.seen)
     }
 
-    /// Sets that a page asked, or that something has changed.
-    pub(super) fn set_seen(&mut self, at: usize, seen: bool) {
+    /// Takes note that a page asked.
+    pub(super) fn see(&mut self, at: usize) {
+        self.list();
         if let Some(link) = self.reach(at) {
-            link.seen = seen;
+            link.seen = true;
         }
     }
 
     /// Numbers whose last change is after `version`, the newest first.
-    pub(super) fn newer_than(&self, version: u64) -> impl Iterator<Item = usize> {
+    pub(super) fn newer_than(&mut self, version: u64) -> impl Iterator<Item = usize> {
+        self.list();
         let link = |number: u32| self.links.get(index(number)).map(|link| (number, link));
         std::iter::successors(link(self.newest), move |(_, newer)| link(newer.older))
             .take_while(move |(_, link)| link.version > version)

@@ -99,7 +99,7 @@ impl Tables {
             None => return,
         };
         if self.users.set_active(at, terminal, active) {
-            self.users.derive(at, &self.endpoints, true, now, out);
+            self.derive(at, true, now, out);
         }
     }
 
@@ -146,7 +146,7 @@ impl Tables {
         touched.sort_unstable_by_key(|(user, visible)| (*user, !visible));
         touched.dedup_by_key(|(user, _)| *user);
         for (user, visible) in touched {
-            self.users.derive(user, &self.endpoints, visible, now, out);
+            self.derive(user, visible, now, out);
             self.users.release(user);
         }
         self.enforce();

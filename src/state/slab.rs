@@ -2,6 +2,11 @@
 //! Used by `endpoints` and `sticker`; a number is reused after its row was removed, so whoever removes a row
 //! first removes what names it.
 
+/// A number that is kept in four bytes.
+pub(super) fn index(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
 /// Rows by number.
 pub(super) struct Slab<T> {
     rows: Vec<Option<T>>,

@@ -8,7 +8,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use foldhash::HashMap;
+use smallvec::SmallVec;
 
+use super::calls::Calls;
 use super::endpoints::{Endpoints, Tally};
 use super::failures::{Added, FAILURES_PER_USER, Failures};
 use super::order::Order;
@@ -36,14 +38,21 @@ pub(super) fn rule(tally: Tally, active: bool) -> Sticker {
     }
 }
 
-/// One user.
-pub(super) struct Row {
+/// One user: what nearly each call touches.
+struct Row {
     key: Arc<UserKey>,
-    endpoints: Vec<usize>,
-    active: Vec<Arc<str>>,
+    endpoints: SmallVec<[usize; 2]>,
+    is_active: bool,
     sticker: Sticker,
     calls: u32,
     since: Timestamp,
+    rest: Box<Rest>,
+}
+
+/// The rest of a user.
+#[derive(Default)]
+struct Rest {
+    active: Vec<Arc<str>>,
     failures: Failures,
     history: VecDeque<(Timestamp, Change)>,
     /// As handed out last; good for as long as nothing has changed.
@@ -56,12 +65,12 @@ impl Row {
         if self.sticker != Sticker::Offline {
             return Grey::default();
         }
-        let ended = self.history.iter().find_map(|(time, change)| match change {
+        let ended = self.rest.history.iter().find_map(|(time, change)| match change {
             Change::Unregistered { expired: true, .. } => Some((*time, Grey::Expired)),
             Change::Unregistered { .. } => Some((*time, Grey::Unregistered)),
             _ => None,
         });
-        match (ended, self.failures.newest()) {
+        match (ended, self.rest.failures.newest()) {
             (Some((time, ended)), Some(failure)) if failure.time < time => ended,
             (_, Some(failure)) => Grey::Failed(failure.cause),
             (Some((_, ended)), None) => ended,
@@ -119,14 +128,12 @@ impl Users {
         }
         let at = self.rows.insert(Row {
             key: Arc::clone(key),
-            endpoints: Vec::new(),
-            active: Vec::new(),
+            endpoints: SmallVec::new(),
+            is_active: false,
             sticker: Sticker::Offline,
             calls: 0,
             since: Timestamp::default(),
-            failures: Failures::default(),
-            history: VecDeque::new(),
-            snapshot: None,
+            rest: Box::default(),
         });
         self.numbers.insert(Arc::clone(key), at);
         self.count.offline += 1;
@@ -142,7 +149,7 @@ impl Users {
     }
 
     /// Users whose last visible change is after `version`, in the order of those changes.
-    pub(super) fn changed_since(&self, version: u64) -> Vec<Arc<UserKey>> {
+    pub(super) fn changed_since(&mut self, version: u64) -> Vec<Arc<UserKey>> {
         let rows = self.order.newer_than(version).filter_map(|at| self.rows.get(at));
         let mut changed: Vec<_> = rows.map(|row| Arc::clone(&row.key)).collect();
         changed.reverse();
@@ -173,12 +180,12 @@ impl Users {
     /// Tells of a change of a registration, and keeps it in the user's history.
     pub(super) fn note(&mut self, at: usize, time: Timestamp, change: Change, out: &mut Changes) {
         let Some(row) = self.rows.get_mut(at) else { return };
-        row.history.truncate(HISTORY - 1);
-        if row.history.is_empty() {
+        row.rest.history.truncate(HISTORY - 1);
+        if row.rest.history.is_empty() {
             // most users have registered once and stay
-            row.history.reserve_exact(1);
+            row.rest.history.reserve_exact(1);
         }
-        row.history.push_front((time, change.clone()));
+        row.rest.history.push_front((time, change.clone()));
         out.push((Arc::clone(&row.key), time, change));
     }
 
@@ -186,7 +193,7 @@ impl Users {
     pub(super) fn fail(&mut self, at: usize, failure: Failure) -> Added {
         let Some(row) = self.rows.get_mut(at) else { return Added::Repeat };
         let grey = row.grey();
-        let added = row.failures.add(failure, FAILURES_PER_USER);
+        let added = row.rest.failures.add(failure, FAILURES_PER_USER);
         let visible = added == Added::New || row.grey() != grey;
         self.refreshed(at, visible);
         added
@@ -195,37 +202,35 @@ impl Users {
     /// Sets whether a terminal without SIP is active; says whether that changed anything.
     pub(super) fn set_active(&mut self, at: usize, terminal: &str, active: bool) -> bool {
         let Some(row) = self.rows.get_mut(at) else { return false };
-        let known = row.active.iter().position(|id| **id == *terminal);
+        let known = row.rest.active.iter().position(|id| **id == *terminal);
         match (known, active) {
-            (None, true) if row.active.len() < ACTIVE => row.active.push(terminal.into()),
+            (None, true) if row.rest.active.len() < ACTIVE => row.rest.active.push(terminal.into()),
             (Some(known), false) => {
-                row.active.remove(known);
+                row.rest.active.remove(known);
             }
             _ => return false,
         }
+        row.is_active = !row.rest.active.is_empty();
         true
     }
 
     /// Something of the user changed, but not the sticker. `visible`: pages show what changed.
     pub(super) fn refreshed(&mut self, at: usize, visible: bool) {
-        self.order.set_seen(at, false);
-        if visible {
-            self.order.push_front(at);
-        }
+        self.order.change(at, visible);
     }
 
     /// Derives sticker and number of calls again. `visible`: something else that pages show changed, too.
     pub(super) fn derive(
         &mut self,
         at: usize,
-        endpoints: &Endpoints,
+        (endpoints, calls): (&Endpoints, &Calls),
         visible: bool,
         time: Timestamp,
         out: &mut Changes,
     ) {
         let Some(row) = self.rows.get_mut(at) else { return };
-        let tally = endpoints.tally(&row.endpoints);
-        let sticker = rule(tally, !row.active.is_empty());
+        let tally = endpoints.tally(&row.endpoints, calls);
+        let sticker = rule(tally, row.is_active);
         let changed = (sticker, tally.calls) != (row.sticker, row.calls);
         if changed {
             out.push((Arc::clone(&row.key), time, Change::Sticker { sticker, calls: tally.calls }));
@@ -242,7 +247,7 @@ impl Users {
 
     /// Drops a user who has neither endpoint nor active terminal left, history and all.
     pub(super) fn release(&mut self, at: usize) {
-        if !self.rows.get(at).is_some_and(|row| row.endpoints.is_empty() && row.active.is_empty()) {
+        if !self.rows.get(at).is_some_and(|row| row.endpoints.is_empty() && !row.is_active) {
             return;
         }
         if let Some(row) = self.rows.remove(at) {
@@ -255,7 +260,7 @@ impl Users {
 
     /// [`Self::release`] for all users.
     pub(super) fn sweep(&mut self) {
-        let idle = |row: &Row| row.endpoints.is_empty() && row.active.is_empty();
+        let idle = |row: &Row| row.endpoints.is_empty() && !row.is_active;
         let all: Vec<usize> = self.rows.iter().filter(|(_, row)| idle(row)).map(|(at, _)| at).collect();
         for at in all {
             self.release(at);
@@ -263,15 +268,21 @@ impl Users {
     }
 
     /// The user as pages get it; made once per change.
-    pub(super) fn snapshot(&mut self, at: usize, endpoints: &Endpoints) -> Option<Arc<UserState>> {
+    pub(super) fn snapshot(
+        &mut self,
+        at: usize,
+        endpoints: &Endpoints,
+        calls: &Calls,
+    ) -> Option<Arc<UserState>> {
         let row = self.rows.get_mut(at)?;
-        if let Some(made) = row.snapshot.as_ref().filter(|_| self.order.is_seen(at)) {
+        if let Some(made) = row.rest.snapshot.as_ref().filter(|_| self.order.is_seen(at)) {
             return Some(Arc::clone(made));
         }
         let own = || row.endpoints.iter().filter_map(|at| endpoints.get(*at));
         let mut contacts: Vec<_> =
             own().flat_map(|endpoint| endpoint.contacts.contacts(&endpoint.key)).collect();
-        let mut legs: Vec<_> = own().flat_map(|endpoint| endpoint.legs.iter().cloned()).collect();
+        let mut legs: Vec<_> =
+            own().flat_map(|endpoint| calls.standing(&endpoint.legs, &endpoint.key)).collect();
         contacts.sort_by_key(|contact| std::cmp::Reverse(contact.since));
         legs.sort_by_key(|leg| leg.began);
         let made = Arc::new(UserState {
@@ -282,12 +293,12 @@ impl Users {
             grey: row.grey(),
             contacts,
             legs,
-            failures: row.failures.to_vec(),
-            history: row.history.iter().cloned().collect(),
-            active: row.active.clone(),
+            failures: row.rest.failures.to_vec(),
+            history: row.rest.history.iter().cloned().collect(),
+            active: row.rest.active.clone(),
         });
-        row.snapshot = Some(Arc::clone(&made));
-        self.order.set_seen(at, true);
+        row.rest.snapshot = Some(Arc::clone(&made));
+        self.order.see(at);
         Some(made)
     }
 
@@ -304,7 +315,7 @@ impl Users {
             since: row.since,
             grey: row.grey(),
             contacts,
-            active: row.active.clone(),
+            active: row.rest.active.clone(),
         })
     }
 }

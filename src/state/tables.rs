@@ -3,9 +3,10 @@
 
 use std::sync::Arc;
 
-use super::calls::{self, Calls, Place, Step};
+use super::calls::{Calls, Place};
 use super::endpoints::Endpoints;
 use super::failures::{Added, FAILURES_UNOWNED, Failures, failure};
+use super::legs::{Standing, Step};
 use super::registrations::{Bind, Reach, Registrations};
 use super::snapshot::{Changes, Failure, Totals, UserState};
 use super::sticker::Users;
@@ -176,9 +177,9 @@ impl Tables {
 
     fn step(&mut self, event: &Call, time: Timestamp, now: Timestamp, out: &mut Changes) -> bool {
         let somewhere = !event.key.endpoint.is_empty();
-        let slot = match self.calls.place(&event.leg) {
+        let number = match self.calls.place(&event.leg) {
             Some(Place::Ended) => return false,
-            Some(Place::At(slot)) => slot,
+            Some(Place::At(number)) => number,
             None if event.leg.is_empty() || !somewhere => return false,
             None if event.phase == CallPhase::Ended => {
                 // what led to the end may still be on the way
@@ -190,16 +191,17 @@ impl Tables {
                 return self.begin(slot, event, time, out);
             }
         };
+        let Some(slot) = self.calls.get(number).map(|leg| leg.slot) else { return false };
         if event.phase == CallPhase::Ended {
-            return self.end(slot, event, time, out);
+            return self.end(slot, number, event, time, out);
         }
+        let Some(endpoint) = self.endpoints.get(slot) else { return false };
         // a reload may have moved the endpoint to another company while the call lasts
-        if somewhere && self.endpoints.get(slot).is_some_and(|endpoint| *endpoint.key != event.key) {
-            return self.relocate(slot, event, time, out);
+        if somewhere && !endpoint.is(&event.key) {
+            return self.relocate(slot, number, event, time, out);
         }
-        let Some(endpoint) = self.endpoints.get_mut(slot) else { return false };
         let owner = endpoint.owner;
-        match Calls::update(&mut endpoint.legs, event, (time, now)) {
+        match self.calls.step(number, event, (time, now)) {
             Step::Late => return false,
             Step::Same { visible: false } => {}
             Step::Same { visible: true } => self.after(slot, owner, true, time, out),
@@ -214,9 +216,9 @@ impl Tables {
     fn begin(&mut self, slot: usize, event: &Call, time: Timestamp, out: &mut Changes) -> bool {
         let Some(endpoint) = self.endpoints.get_mut(slot) else { return false };
         let owner = endpoint.owner;
-        let leg = calls::first(event, &endpoint.key, time);
-        let change = calls::told(&leg, leg.phase, event.cause);
-        if self.calls.add(&mut endpoint.legs, slot, leg) {
+        let leg = Standing::new(slot, event, time);
+        let change = leg.told(event);
+        if self.calls.add(&mut endpoint.legs, leg) {
             self.totals.legs_dropped += 1;
         }
         self.tell(owner, time, change, out);
@@ -224,28 +226,35 @@ impl Tables {
         true
     }
 
-    fn end(&mut self, slot: usize, event: &Call, time: Timestamp, out: &mut Changes) -> bool {
+    fn end(&mut self, slot: usize, number: u32, event: &Call, time: Timestamp, out: &mut Changes) -> bool {
         let Some(endpoint) = self.endpoints.get_mut(slot) else { return false };
         let owner = endpoint.owner;
-        let Some(change) = self.calls.end(&mut endpoint.legs, event) else { return false };
+        let Some(change) = self.calls.end(&mut endpoint.legs, number, event) else { return false };
         self.tell(owner, time, change, out);
         self.after(slot, owner, false, time, out);
         true
     }
 
     /// Moves a leg to the endpoint that the event names; the user it leaves is told last.
-    fn relocate(&mut self, from: usize, event: &Call, time: Timestamp, out: &mut Changes) -> bool {
+    fn relocate(
+        &mut self,
+        from: usize,
+        number: u32,
+        event: &Call,
+        time: Timestamp,
+        out: &mut Changes,
+    ) -> bool {
         let to = self.find_or_add(&event.key);
         let Some(endpoint) = self.endpoints.get_mut(from) else { return false };
         let left = endpoint.owner;
-        self.calls.take(&mut endpoint.legs, &event.leg);
+        self.calls.take(&mut endpoint.legs, number);
         self.endpoints.settle(from, false);
         let began = self.begin(to, event, time, out);
         let joined = self.endpoints.get(to).and_then(|endpoint| endpoint.owner);
         if let Some(left) = left
             && joined != Some(left)
         {
-            self.users.derive(left, &self.endpoints, true, time, out);
+            self.derive(left, true, time, out);
         }
         began
     }
@@ -268,7 +277,7 @@ impl Tables {
 
     pub(super) fn user(&mut self, key: &UserKey) -> Option<Arc<UserState>> {
         let at = self.users.find(key)?;
-        self.users.snapshot(at, &self.endpoints)
+        self.users.snapshot(at, &self.endpoints, &self.calls)
     }
 
     pub(super) fn shown(&self, key: &UserKey) -> Option<Shown> {
@@ -301,9 +310,8 @@ impl Tables {
     }
 
     /// The call of each leg.
-    pub(super) fn calls(&self) -> Vec<Arc<str>> {
-        let legs = self.endpoints.iter().flat_map(|(_, endpoint)| endpoint.legs.iter());
-        legs.map(|leg| Arc::clone(leg.call())).collect()
+    pub(super) fn calls(&self) -> Vec<Box<[u8]>> {
+        self.calls.calls().map(Box::from).collect()
     }
 
     /// Lets go what nobody owns until the rest is within the limit.
@@ -337,8 +345,13 @@ impl Tables {
     fn after(&mut self, slot: usize, owner: Option<usize>, fresh: bool, time: Timestamp, out: &mut Changes) {
         self.endpoints.settle(slot, fresh);
         match owner {
-            Some(owner) => self.users.derive(owner, &self.endpoints, true, time, out),
+            Some(owner) => self.derive(owner, true, time, out),
             None => self.enforce(),
         }
+    }
+
+    /// Derives a user's sticker again. `visible`: something else that pages show changed, too.
+    pub(super) fn derive(&mut self, user: usize, visible: bool, time: Timestamp, out: &mut Changes) {
+        self.users.derive(user, (&self.endpoints, &self.calls), visible, time, out);
     }
 }

@@ -52,7 +52,8 @@ impl<const N: usize, A: Array<Item = u8>> Texts<N, A> {
         true
     }
 
-    fn slice(&self, number: usize) -> &[u8] {
+    /// The bytes of the text of this number.
+    pub(super) fn slice(&self, number: usize) -> &[u8] {
         let (from, to) = self.span(number);
         self.bytes.get(from..to).unwrap_or_default()
     }
