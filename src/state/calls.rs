@@ -55,7 +55,7 @@ impl Calls {
     }
 
     pub(super) fn get(&self, number: u32) -> Option<&Standing> {
-        self.standing.get(index(number))
+        self.standing.get(number)
     }
 
     /// Copies of an endpoint's legs for pages.
@@ -83,29 +83,28 @@ impl Calls {
             self.take(legs, oldest);
         }
         let hash = self.hasher.hash_one(leg.id());
-        if let Ok(number) = u32::try_from(self.standing.insert(leg)) {
-            self.numbers.insert(hash, number);
-            legs.0.push(number);
-        }
+        let number = self.standing.insert(leg);
+        self.numbers.insert(hash, number);
+        legs.0.push(number);
         full
     }
 
     /// Takes a leg away from an endpoint.
     pub(super) fn take(&mut self, legs: &mut Legs, number: u32) {
         legs.remove(number);
-        if let Some(leg) = self.standing.remove(index(number)) {
+        if let Some(leg) = self.standing.remove(number) {
             self.numbers.remove(self.hasher.hash_one(leg.id()), number);
         }
     }
 
     /// Brings a leg to what the event says.
     pub(super) fn step(&mut self, number: u32, event: &Call, at: (Timestamp, Timestamp)) -> Step {
-        self.standing.get_mut(index(number)).map_or(Step::Late, |leg| leg.step(event, at))
+        self.standing.get_mut(number).map_or(Step::Late, |leg| leg.step(event, at))
     }
 
     /// Ends a leg; the change that says so with what the event still told of it.
     pub(super) fn end(&mut self, legs: &mut Legs, number: u32, event: &Call) -> Option<Change> {
-        let leg = self.standing.get_mut(index(number))?;
+        let leg = self.standing.get_mut(number)?;
         leg.fill(event);
         let told = leg.told(event);
         self.take(legs, number);

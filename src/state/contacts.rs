@@ -2,6 +2,7 @@
 //! writes of the one contact that nearly every endpoint has lies in the endpoint's row: no allocation, no pointer.
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -11,7 +12,6 @@ use super::texts::Texts;
 use super::{LONG, SHORT, clipped, late};
 use crate::clock::Timestamp;
 use crate::event::{self, Change, EndpointKey, Registration, Transport};
-use std::net::SocketAddr;
 
 /// Removed contacts that an endpoint remembers, so that a late event does not bring one back.
 const GONE: usize = 8;
@@ -21,23 +21,24 @@ const USER_AGENT: usize = 1;
 const PATH: usize = 2;
 const CALL_ID: usize = 3;
 
-/// A contact and what the table of deadlines needs to know of it.
+/// A contact and what the table of deadlines needs to know of it; first what a refresh touches.
+#[repr(C)]
 pub(super) struct Bound {
-    pub(super) id: u64,
+    pub(super) refreshed: Timestamp,
     pub(super) expires: Option<Timestamp>,
     /// Where its entry in the queue of deadlines stands.
     pub(super) queued: Option<Timestamp>,
-    pub(super) refreshed: Timestamp,
-    far: Option<SocketAddr>,
     round_trip: Option<u32>,
     transport: Transport,
     /// A user was told that it is bound.
     told: bool,
     reachable: Option<bool>,
+    far: Option<SocketAddr>,
+    texts: Texts<4, [u8; 128]>,
+    pub(super) id: u64,
+    since: Timestamp,
     /// When qualify last spoke.
     heard: Timestamp,
-    since: Timestamp,
-    texts: Texts<4, [u8; 128]>,
 }
 
 /// The contacts of one endpoint, the oldest binding first.

@@ -12,19 +12,18 @@ use super::calls::Calls;
 use super::contacts::Contacts;
 use super::legs::{Legs, Standing};
 use super::numbers::Numbers;
-use super::slab::{Slab, index};
-use super::texts::Texts;
+use super::slab::Slab;
 use crate::event::{CallPhase, EndpointKey};
 
 /// Contacts of all endpoints that nobody owns; the same for their legs.
 pub(super) const UNOWNED: usize = 4096;
 
-/// One endpoint.
+/// One endpoint. What an event touches lies in as few lines of the processor's cache as there can be, in this order.
+#[repr(C, align(64))]
 pub(super) struct Endpoint {
     pub(super) key: Arc<EndpointKey>,
-    /// The texts of the key once more, so that a look-up reads this row only.
-    names: Texts<2, [u8; 32]>,
-    pub(super) owner: Option<usize>,
+    pub(super) owner: Option<u32>,
+    names: Names,
     pub(super) contacts: Contacts,
     pub(super) legs: Legs,
     /// The newest word on whose it is.
@@ -33,6 +32,13 @@ pub(super) struct Endpoint {
     place: Option<u64>,
     /// What it adds to the sums.
     counted: Sums,
+}
+
+/// The texts of a key once more, one behind the other, so that a look-up reads the row only.
+struct Names {
+    company: u8,
+    endpoint: u8,
+    bytes: [u8; 46],
 }
 
 /// Sums over endpoints.
@@ -59,15 +65,46 @@ pub(super) struct Endpoints {
     numbers: Numbers,
     hasher: RandomState,
     rows: Slab<Endpoint>,
-    unowned: BTreeMap<u64, usize>,
+    unowned: BTreeMap<u64, u32>,
     last_place: u64,
     pub(super) sums: Sums,
+}
+
+impl Names {
+    /// Without bytes where the names are too long.
+    fn new(key: &EndpointKey) -> Self {
+        let (company, endpoint) = (key.company.as_bytes(), key.endpoint.as_bytes());
+        let mut names = Self { company: 0, endpoint: 0, bytes: [0; 46] };
+        if let Some((first, rest)) = names.bytes.split_at_mut_checked(company.len())
+            && let Some(second) = rest.get_mut(..endpoint.len())
+            && let (Ok(company_len), Ok(endpoint_len)) =
+                (u8::try_from(company.len()), u8::try_from(endpoint.len()))
+        {
+            first.copy_from_slice(company);
+            second.copy_from_slice(endpoint);
+            (names.company, names.endpoint) = (company_len, endpoint_len);
+        }
+        names
+    }
+
+    /// Whether they are those of a key; `None`: they are too long.
+    fn are(&self, key: &EndpointKey) -> Option<bool> {
+        let (company, endpoint) = (usize::from(self.company), usize::from(self.endpoint));
+        if endpoint == 0 {
+            return None;
+        }
+        if (company, endpoint) != (key.company.len(), key.endpoint.len()) {
+            return Some(false);
+        }
+        let (first, rest) = self.bytes.split_at_checked(company)?;
+        Some(*rest.get(..endpoint)? == *key.endpoint.as_bytes() && *first == *key.company.as_bytes())
+    }
 }
 
 impl Endpoint {
     /// Whether that is its key.
     pub(super) fn is(&self, key: &EndpointKey) -> bool {
-        self.names.is(1, &key.endpoint) && self.names.is(0, &key.company)
+        self.names.are(key).unwrap_or_else(|| *self.key == *key)
     }
 
     /// Whether it has neither contact nor leg.
@@ -84,17 +121,17 @@ impl Endpoint {
 }
 
 impl Endpoints {
-    pub(super) fn find(&self, key: &EndpointKey) -> Option<usize> {
+    pub(super) fn find(&self, key: &EndpointKey) -> Option<u32> {
         let hash = self.hasher.hash_one(key);
-        let is_it = |at: u32| self.rows.get(index(at)).is_some_and(|row| row.is(key));
-        self.numbers.find(hash, is_it).map(index)
+        let is_it = |at: u32| self.rows.get(at).is_some_and(|row| row.is(key));
+        self.numbers.find(hash, is_it)
     }
 
     /// Adds one that nobody owns; call [`Self::settle`] after whatever it is added for.
-    pub(super) fn add(&mut self, key: Arc<EndpointKey>) -> usize {
+    pub(super) fn add(&mut self, key: Arc<EndpointKey>) -> u32 {
         let hash = self.hasher.hash_one(&*key);
         let at = self.rows.insert(Endpoint {
-            names: Texts::new([&key.company, &key.endpoint]),
+            names: Names::new(&key),
             key,
             owner: None,
             contacts: Contacts::default(),
@@ -103,21 +140,19 @@ impl Endpoints {
             place: None,
             counted: Sums::default(),
         });
-        if let Ok(number) = u32::try_from(at) {
-            self.numbers.insert(hash, number);
-        }
+        self.numbers.insert(hash, at);
         at
     }
 
-    pub(super) fn get(&self, at: usize) -> Option<&Endpoint> {
+    pub(super) fn get(&self, at: u32) -> Option<&Endpoint> {
         self.rows.get(at)
     }
 
-    pub(super) fn get_mut(&mut self, at: usize) -> Option<&mut Endpoint> {
+    pub(super) fn get_mut(&mut self, at: u32) -> Option<&mut Endpoint> {
         self.rows.get_mut(at)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (usize, &Endpoint)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &Endpoint)> {
         self.rows.iter()
     }
 
@@ -131,7 +166,7 @@ impl Endpoints {
 
     /// Brings sums and places in line after an endpoint changed; drops it if nobody owns it and it is idle.
     /// `fresh`: it got something new.
-    pub(super) fn settle(&mut self, at: usize, fresh: bool) {
+    pub(super) fn settle(&mut self, at: u32, fresh: bool) {
         let Some(row) = self.rows.get_mut(at) else { return };
         let (registrations, legs) = (row.contacts.len(), row.legs.len());
         let now = if row.owner.is_some() {
@@ -160,20 +195,18 @@ impl Endpoints {
             self.unowned.insert(self.last_place, at);
         }
         if drop && let Some(row) = self.rows.remove(at) {
-            if let Ok(number) = u32::try_from(at) {
-                self.numbers.remove(self.hasher.hash_one(&*row.key), number);
-            }
+            self.numbers.remove(self.hasher.hash_one(&*row.key), at);
         }
     }
 
     /// The one to let go when there is too much that nobody owns.
-    pub(super) fn too_many(&self) -> Option<usize> {
+    pub(super) fn too_many(&self) -> Option<u32> {
         let full = self.sums.unowned_registrations > UNOWNED || self.sums.unowned_legs > UNOWNED;
         if full { self.unowned.first_key_value().map(|(_, at)| *at) } else { None }
     }
 
     /// Counts a user's calls and looks for what decides the sticker. Costs what the user has, not what there is.
-    pub(super) fn tally(&self, endpoints: &[usize], calls: &Calls) -> Tally {
+    pub(super) fn tally(&self, endpoints: &[u32], calls: &Calls) -> Tally {
         let mut tally = Tally::default();
         let rows = || endpoints.iter().filter_map(|at| self.rows.get(*at));
         let standing = || rows().flat_map(|row| row.legs.iter()).filter_map(|number| calls.get(number));

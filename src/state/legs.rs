@@ -34,7 +34,9 @@ pub(super) enum Step {
 /// A leg that has not ended.
 pub(super) struct Standing {
     /// The number of its endpoint.
-    pub(super) slot: usize,
+    pub(super) slot: u32,
+    /// Who owned that when the leg began: whose row will be wanted.
+    pub(super) owner: Option<u32>,
     pub(super) phase: CallPhase,
     direction: CallDirection,
     /// First seen.
@@ -65,9 +67,10 @@ impl Legs {
 
 impl Standing {
     /// As its first event tells of it.
-    pub(super) fn new(slot: usize, event: &Call, time: Timestamp) -> Self {
+    pub(super) fn new((slot, owner): (u32, Option<u32>), event: &Call, time: Timestamp) -> Self {
         Self {
             slot,
+            owner,
             phase: event.phase,
             direction: event.direction,
             began: time,

@@ -59,15 +59,14 @@ impl Order {
     }
 
     /// The version of a number's last change; 0: none yet.
-    pub(super) fn version_of(&mut self, at: usize) -> u64 {
+    pub(super) fn version_of(&mut self, at: u32) -> u64 {
         self.list();
-        self.links.get(at).map_or(0, |link| link.version)
+        self.links.get(index(at)).map_or(0, |link| link.version)
     }
 
     /// Takes note of a change; a visible one counts, and puts its number to the front, wherever it was.
-    pub(super) fn change(&mut self, at: usize, visible: bool) {
-        let Ok(number) = u32::try_from(at) else { return };
-        self.later.push(Later { number, visible });
+    pub(super) fn change(&mut self, at: u32, visible: bool) {
+        self.later.push(Later { number: at, visible });
         self.visible += u64::from(visible);
         if self.later.len() >= LATER {
             self.list();
@@ -83,7 +82,7 @@ impl Order {
                 self.push_front(number);
             }
             let version = self.listed;
-            if let Some(link) = self.reach(index(number)) {
+            if let Some(link) = self.reach(number) {
                 link.seen = false;
                 if visible {
                     link.version = version;
@@ -98,33 +97,33 @@ impl Order {
         if self.newest == number {
             return;
         }
-        self.unlink(index(number));
+        self.unlink(number);
         let second = std::mem::replace(&mut self.newest, number);
         if let Some(link) = self.links.get_mut(index(second)) {
             link.newer = number;
         }
-        if let Some(link) = self.reach(index(number)) {
+        if let Some(link) = self.reach(number) {
             (link.newer, link.older) = (NONE, second);
         }
     }
 
     /// Takes a number out, if it is in.
-    pub(super) fn remove(&mut self, at: usize) {
+    pub(super) fn remove(&mut self, at: u32) {
         self.list();
         self.unlink(at);
-        if let Some(link) = self.links.get_mut(at) {
+        if let Some(link) = self.links.get_mut(index(at)) {
             *link = Link::default();
         }
     }
 
     /// Whether nothing has changed since a page asked.
-    pub(super) fn is_seen(&mut self, at: usize) -> bool {
+    pub(super) fn is_seen(&mut self, at: u32) -> bool {
         self.list();
-        self.links.get(at).is_some_and(|link| link.seen)
+        self.links.get(index(at)).is_some_and(|link| link.seen)
     }
 
     /// Takes note that a page asked.
-    pub(super) fn see(&mut self, at: usize) {
+    pub(super) fn see(&mut self, at: u32) {
         self.list();
         if let Some(link) = self.reach(at) {
             link.seen = true;
@@ -132,32 +131,32 @@ impl Order {
     }
 
     /// Numbers whose last change is after `version`, the newest first.
-    pub(super) fn newer_than(&mut self, version: u64) -> impl Iterator<Item = usize> {
+    pub(super) fn newer_than(&mut self, version: u64) -> impl Iterator<Item = u32> {
         self.list();
         let link = |number: u32| self.links.get(index(number)).map(|link| (number, link));
         std::iter::successors(link(self.newest), move |(_, newer)| link(newer.older))
             .take_while(move |(_, link)| link.version > version)
-            .map(|(number, _)| index(number))
+            .map(|(number, _)| number)
     }
 
     /// Joins the neighbours of a number.
-    fn unlink(&mut self, at: usize) {
-        let Some(Link { newer, older, .. }) = self.links.get(at).copied() else { return };
+    fn unlink(&mut self, at: u32) {
+        let Some(Link { newer, older, .. }) = self.links.get(index(at)).copied() else { return };
         if let Some(link) = self.links.get_mut(index(newer)) {
             link.older = older;
         }
         if let Some(link) = self.links.get_mut(index(older)) {
             link.newer = newer;
         }
-        if index(self.newest) == at {
+        if self.newest == at {
             self.newest = older;
         }
     }
 
-    fn reach(&mut self, at: usize) -> Option<&mut Link> {
-        if self.links.len() <= at {
-            self.links.resize(at.checked_add(1)?, Link::default());
+    fn reach(&mut self, at: u32) -> Option<&mut Link> {
+        if self.links.len() <= index(at) {
+            self.links.resize(index(at).checked_add(1)?, Link::default());
         }
-        self.links.get_mut(at)
+        self.links.get_mut(index(at))
     }
 }

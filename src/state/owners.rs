@@ -10,7 +10,7 @@ use crate::clock::Timestamp;
 use crate::event::{EndpointKey, UserKey};
 
 /// A user whose endpoints changed; `true`: what pages show changed with them.
-type Touched = Vec<(usize, bool)>;
+type Touched = Vec<(u32, bool)>;
 
 impl Tables {
     /// The number of a word that is newer than all before.
@@ -46,7 +46,7 @@ impl Tables {
         for (endpoint, user) in owners {
             self.give(endpoint, user, word, out, &mut touched);
         }
-        let dropped: Vec<usize> = self
+        let dropped: Vec<u32> = self
             .endpoints
             .iter()
             .filter(|(_, endpoint)| endpoint.owner.is_some() && endpoint.named < word)
@@ -119,7 +119,7 @@ impl Tables {
         self.set_owner(slot, Some(user), out, touched);
     }
 
-    fn set_owner(&mut self, slot: usize, owner: Option<usize>, out: &mut Changes, touched: &mut Touched) {
+    fn set_owner(&mut self, slot: u32, owner: Option<u32>, out: &mut Changes, touched: &mut Touched) {
         let Some(row) = self.endpoints.get_mut(slot) else { return };
         if row.owner == owner {
             return;

@@ -42,7 +42,7 @@ pub(super) enum Reach {
 /// All deadlines.
 #[derive(Default)]
 pub(super) struct Registrations {
-    deadlines: BTreeMap<(Timestamp, u64), usize>,
+    deadlines: BTreeMap<(Timestamp, u64), u32>,
     last_id: u64,
 }
 
@@ -56,7 +56,7 @@ impl Registrations {
     pub(super) fn bind(
         &mut self,
         contacts: &mut Contacts,
-        (slot, key, told): (usize, &EndpointKey, bool),
+        (slot, key, told): (u32, &EndpointKey, bool),
         event: &Registration,
         (time, now): (Timestamp, Timestamp),
     ) -> Bind {
@@ -128,7 +128,7 @@ impl Registrations {
     }
 
     /// The next contact whose deadline came up: its endpoint and its id for [`Self::expire`].
-    pub(super) fn due(&mut self, now: Timestamp) -> Option<(usize, u64)> {
+    pub(super) fn due(&mut self, now: Timestamp) -> Option<(u32, u64)> {
         let first = self.deadlines.first_entry()?;
         let (deadline, id) = *first.key();
         overdue(deadline, now).then(|| (first.remove(), id))
@@ -138,7 +138,7 @@ impl Registrations {
     pub(super) fn expire(
         &mut self,
         contacts: &mut Contacts,
-        (slot, id): (usize, u64),
+        (slot, id): (u32, u64),
         now: Timestamp,
     ) -> Option<Arc<str>> {
         let at = contacts.bound.iter().position(|bound| bound.id == id)?;
@@ -175,7 +175,7 @@ impl Registrations {
         bound.uri()
     }
 
-    fn queue(&mut self, bound: &mut Bound, slot: usize) {
+    fn queue(&mut self, bound: &mut Bound, slot: u32) {
         let expires = bound.expires;
         if bound.queued.zip(expires).is_some_and(|(queued, expires)| queued <= expires) {
             return;

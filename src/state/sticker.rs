@@ -41,7 +41,7 @@ pub(super) fn rule(tally: Tally, active: bool) -> Sticker {
 /// One user: what nearly each call touches.
 struct Row {
     key: Arc<UserKey>,
-    endpoints: SmallVec<[usize; 2]>,
+    endpoints: SmallVec<[u32; 4]>,
     is_active: bool,
     sticker: Sticker,
     calls: u32,
@@ -104,7 +104,7 @@ impl Count {
 /// All users that own an endpoint or have an active terminal.
 #[derive(Default)]
 pub(super) struct Users {
-    numbers: HashMap<Arc<UserKey>, usize>,
+    numbers: HashMap<Arc<UserKey>, u32>,
     rows: Slab<Row>,
     order: Order,
     /// How many users were dropped so far.
@@ -113,16 +113,16 @@ pub(super) struct Users {
 }
 
 impl Users {
-    pub(super) fn find(&self, key: &UserKey) -> Option<usize> {
+    pub(super) fn find(&self, key: &UserKey) -> Option<u32> {
         self.numbers.get(key).copied()
     }
 
     /// Whether the user of this number is that one.
-    pub(super) fn is(&self, at: usize, key: &UserKey) -> bool {
+    pub(super) fn is(&self, at: u32, key: &UserKey) -> bool {
         self.rows.get(at).is_some_and(|row| *row.key == *key)
     }
 
-    pub(super) fn find_or_add(&mut self, key: &Arc<UserKey>) -> usize {
+    pub(super) fn find_or_add(&mut self, key: &Arc<UserKey>) -> u32 {
         if let Some(at) = self.find(key) {
             return at;
         }
@@ -157,28 +157,35 @@ impl Users {
     }
 
     /// Gives the user an endpoint.
-    pub(super) fn give(&mut self, at: usize, endpoint: usize) {
+    pub(super) fn give(&mut self, at: u32, endpoint: u32) {
         if let Some(row) = self.rows.get_mut(at) {
             row.endpoints.push(endpoint);
         }
     }
 
     /// Takes an endpoint from the user.
-    pub(super) fn deprive(&mut self, at: usize, endpoint: usize) {
+    pub(super) fn deprive(&mut self, at: u32, endpoint: u32) {
         if let Some(row) = self.rows.get_mut(at) {
             row.endpoints.retain(|other| *other != endpoint);
         }
     }
 
+    /// Reads what a change of the user will want, so that the processor fetches it while it does something else.
+    pub(super) fn fetch(&self, at: u32) {
+        if let Some(row) = self.rows.get(at) {
+            std::hint::black_box(Arc::strong_count(&row.key));
+        }
+    }
+
     /// Tells of a change.
-    pub(super) fn tell(&self, at: usize, time: Timestamp, change: Change, out: &mut Changes) {
+    pub(super) fn tell(&self, at: u32, time: Timestamp, change: Change, out: &mut Changes) {
         if let Some(row) = self.rows.get(at) {
             out.push((Arc::clone(&row.key), time, change));
         }
     }
 
     /// Tells of a change of a registration, and keeps it in the user's history.
-    pub(super) fn note(&mut self, at: usize, time: Timestamp, change: Change, out: &mut Changes) {
+    pub(super) fn note(&mut self, at: u32, time: Timestamp, change: Change, out: &mut Changes) {
         let Some(row) = self.rows.get_mut(at) else { return };
         row.rest.history.truncate(HISTORY - 1);
         if row.rest.history.is_empty() {
@@ -190,7 +197,7 @@ impl Users {
     }
 
     /// Keeps a failure.
-    pub(super) fn fail(&mut self, at: usize, failure: Failure) -> Added {
+    pub(super) fn fail(&mut self, at: u32, failure: Failure) -> Added {
         let Some(row) = self.rows.get_mut(at) else { return Added::Repeat };
         let grey = row.grey();
         let added = row.rest.failures.add(failure, FAILURES_PER_USER);
@@ -200,7 +207,7 @@ impl Users {
     }
 
     /// Sets whether a terminal without SIP is active; says whether that changed anything.
-    pub(super) fn set_active(&mut self, at: usize, terminal: &str, active: bool) -> bool {
+    pub(super) fn set_active(&mut self, at: u32, terminal: &str, active: bool) -> bool {
         let Some(row) = self.rows.get_mut(at) else { return false };
         let known = row.rest.active.iter().position(|id| **id == *terminal);
         match (known, active) {
@@ -215,14 +222,14 @@ impl Users {
     }
 
     /// Something of the user changed, but not the sticker. `visible`: pages show what changed.
-    pub(super) fn refreshed(&mut self, at: usize, visible: bool) {
+    pub(super) fn refreshed(&mut self, at: u32, visible: bool) {
         self.order.change(at, visible);
     }
 
     /// Derives sticker and number of calls again. `visible`: something else that pages show changed, too.
     pub(super) fn derive(
         &mut self,
-        at: usize,
+        at: u32,
         (endpoints, calls): (&Endpoints, &Calls),
         visible: bool,
         time: Timestamp,
@@ -246,7 +253,7 @@ impl Users {
     }
 
     /// Drops a user who has neither endpoint nor active terminal left, history and all.
-    pub(super) fn release(&mut self, at: usize) {
+    pub(super) fn release(&mut self, at: u32) {
         if !self.rows.get(at).is_some_and(|row| row.endpoints.is_empty() && !row.is_active) {
             return;
         }
@@ -261,7 +268,7 @@ impl Users {
     /// [`Self::release`] for all users.
     pub(super) fn sweep(&mut self) {
         let idle = |row: &Row| row.endpoints.is_empty() && !row.is_active;
-        let all: Vec<usize> = self.rows.iter().filter(|(_, row)| idle(row)).map(|(at, _)| at).collect();
+        let all: Vec<u32> = self.rows.iter().filter(|(_, row)| idle(row)).map(|(at, _)| at).collect();
         for at in all {
             self.release(at);
         }
@@ -270,7 +277,7 @@ impl Users {
     /// The user as pages get it; made once per change.
     pub(super) fn snapshot(
         &mut self,
-        at: usize,
+        at: u32,
         endpoints: &Endpoints,
         calls: &Calls,
     ) -> Option<Arc<UserState>> {
@@ -303,7 +310,7 @@ impl Users {
     }
 
     /// As [`Self::snapshot`], of what the ring keeps; it is not kept here.
-    pub(super) fn shown(&self, at: usize, endpoints: &Endpoints) -> Option<Shown> {
+    pub(super) fn shown(&self, at: u32, endpoints: &Endpoints) -> Option<Shown> {
         let row = self.rows.get(at)?;
         let own = row.endpoints.iter().filter_map(|at| endpoints.get(*at));
         let mut contacts: Vec<Bound> =

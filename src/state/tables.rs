@@ -191,7 +191,12 @@ impl Tables {
                 return self.begin(slot, event, time, out);
             }
         };
-        let Some(slot) = self.calls.get(number).map(|leg| leg.slot) else { return false };
+        let Some((slot, owner)) = self.calls.get(number).map(|leg| (leg.slot, leg.owner)) else {
+            return false;
+        };
+        if let Some(owner) = owner {
+            self.users.fetch(owner);
+        }
         if event.phase == CallPhase::Ended {
             return self.end(slot, number, event, time, out);
         }
@@ -213,10 +218,13 @@ impl Tables {
         true
     }
 
-    fn begin(&mut self, slot: usize, event: &Call, time: Timestamp, out: &mut Changes) -> bool {
+    fn begin(&mut self, slot: u32, event: &Call, time: Timestamp, out: &mut Changes) -> bool {
         let Some(endpoint) = self.endpoints.get_mut(slot) else { return false };
         let owner = endpoint.owner;
-        let leg = Standing::new(slot, event, time);
+        if let Some(owner) = owner {
+            self.users.fetch(owner);
+        }
+        let leg = Standing::new((slot, owner), event, time);
         let change = leg.told(event);
         if self.calls.add(&mut endpoint.legs, leg) {
             self.totals.legs_dropped += 1;
@@ -226,7 +234,7 @@ impl Tables {
         true
     }
 
-    fn end(&mut self, slot: usize, number: u32, event: &Call, time: Timestamp, out: &mut Changes) -> bool {
+    fn end(&mut self, slot: u32, number: u32, event: &Call, time: Timestamp, out: &mut Changes) -> bool {
         let Some(endpoint) = self.endpoints.get_mut(slot) else { return false };
         let owner = endpoint.owner;
         let Some(change) = self.calls.end(&mut endpoint.legs, number, event) else { return false };
@@ -236,14 +244,7 @@ impl Tables {
     }
 
     /// Moves a leg to the endpoint that the event names; the user it leaves is told last.
-    fn relocate(
-        &mut self,
-        from: usize,
-        number: u32,
-        event: &Call,
-        time: Timestamp,
-        out: &mut Changes,
-    ) -> bool {
+    fn relocate(&mut self, from: u32, number: u32, event: &Call, time: Timestamp, out: &mut Changes) -> bool {
         let to = self.find_or_add(&event.key);
         let Some(endpoint) = self.endpoints.get_mut(from) else { return false };
         let left = endpoint.owner;
@@ -325,24 +326,24 @@ impl Tables {
         }
     }
 
-    fn find_or_add(&mut self, key: &EndpointKey) -> usize {
+    fn find_or_add(&mut self, key: &EndpointKey) -> u32 {
         self.endpoints.find(key).unwrap_or_else(|| self.endpoints.add(Arc::new(key.clone())))
     }
 
-    fn note(&mut self, owner: Option<usize>, time: Timestamp, change: Change, out: &mut Changes) {
+    fn note(&mut self, owner: Option<u32>, time: Timestamp, change: Change, out: &mut Changes) {
         if let Some(owner) = owner {
             self.users.note(owner, time, change, out);
         }
     }
 
-    fn tell(&self, owner: Option<usize>, time: Timestamp, change: Change, out: &mut Changes) {
+    fn tell(&self, owner: Option<u32>, time: Timestamp, change: Change, out: &mut Changes) {
         if let Some(owner) = owner {
             self.users.tell(owner, time, change, out);
         }
     }
 
     /// What follows from a change of an endpoint's contacts or legs.
-    fn after(&mut self, slot: usize, owner: Option<usize>, fresh: bool, time: Timestamp, out: &mut Changes) {
+    fn after(&mut self, slot: u32, owner: Option<u32>, fresh: bool, time: Timestamp, out: &mut Changes) {
         self.endpoints.settle(slot, fresh);
         match owner {
             Some(owner) => self.derive(owner, true, time, out),
@@ -351,7 +352,7 @@ impl Tables {
     }
 
     /// Derives a user's sticker again. `visible`: something else that pages show changed, too.
-    pub(super) fn derive(&mut self, user: usize, visible: bool, time: Timestamp, out: &mut Changes) {
+    pub(super) fn derive(&mut self, user: u32, visible: bool, time: Timestamp, out: &mut Changes) {
         self.users.derive(user, (&self.endpoints, &self.calls), visible, time, out);
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use smallvec::{Array, SmallVec};
 
 /// `N` texts, of which as many bytes as `A` has cost no memory elsewhere.
+#[repr(C)]
 pub(super) struct Texts<const N: usize, A: Array<Item = u8>> {
     /// Where each ends.
     ends: [u32; N],
