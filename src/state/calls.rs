@@ -102,6 +102,14 @@ impl Calls {
         self.standing.get_mut(number).map_or(Step::Late, |leg| leg.step(event, at))
     }
 
+    /// Reads what [`Self::remember`] will want, so that the processor fetches it while it does something else.
+    pub(super) fn fetch(&self, leg: &str) {
+        self.ended_numbers.fetch(self.hasher.hash_one(leg.as_bytes()));
+        if let Some(oldest) = self.ended.get(self.oldest) {
+            self.ended_numbers.fetch(self.hasher.hash_one(oldest.slice(0)));
+        }
+    }
+
     /// Ends a leg; the change that says so with what the event still told of it.
     pub(super) fn end(&mut self, legs: &mut Legs, number: u32, event: &Call) -> Option<Change> {
         let leg = self.standing.get_mut(number)?;

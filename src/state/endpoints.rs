@@ -24,14 +24,22 @@ pub(super) struct Endpoint {
     pub(super) key: Arc<EndpointKey>,
     pub(super) owner: Option<u32>,
     names: Names,
-    pub(super) contacts: Contacts,
     pub(super) legs: Legs,
+    /// What it adds to the sums.
+    counted: Counted,
     /// The newest word on whose it is.
     pub(super) named: u64,
     /// Its place among those that nobody owns.
     place: Option<u64>,
-    /// What it adds to the sums.
-    counted: Sums,
+    pub(super) contacts: Contacts,
+}
+
+/// What one endpoint adds to the sums.
+#[derive(Clone, Copy, Default)]
+struct Counted {
+    registrations: u16,
+    legs: u16,
+    is_owned: bool,
 }
 
 /// The texts of a key once more, one behind the other, so that a look-up reads the row only.
@@ -68,6 +76,16 @@ pub(super) struct Endpoints {
     unowned: BTreeMap<u64, u32>,
     last_place: u64,
     pub(super) sums: Sums,
+}
+
+impl Counted {
+    fn sums(self) -> Sums {
+        let (registrations, legs) = (usize::from(self.registrations), usize::from(self.legs));
+        if self.is_owned {
+            return Sums { registrations, ..Sums::default() };
+        }
+        Sums { registrations, unowned_registrations: registrations, unowned_legs: legs }
+    }
 }
 
 impl Names {
@@ -138,7 +156,7 @@ impl Endpoints {
             legs: Legs::default(),
             named: 0,
             place: None,
-            counted: Sums::default(),
+            counted: Counted::default(),
         });
         self.numbers.insert(hash, at);
         at
@@ -146,6 +164,13 @@ impl Endpoints {
 
     pub(super) fn get(&self, at: u32) -> Option<&Endpoint> {
         self.rows.get(at)
+    }
+
+    /// Reads what a call will want of the row, so that the processor fetches it while it does something else.
+    pub(super) fn fetch(&self, at: u32) {
+        if let Some(row) = self.rows.get(at) {
+            std::hint::black_box((row.legs.len(), row.contacts.len()));
+        }
     }
 
     pub(super) fn get_mut(&mut self, at: u32) -> Option<&mut Endpoint> {
@@ -168,13 +193,12 @@ impl Endpoints {
     /// `fresh`: it got something new.
     pub(super) fn settle(&mut self, at: u32, fresh: bool) {
         let Some(row) = self.rows.get_mut(at) else { return };
-        let (registrations, legs) = (row.contacts.len(), row.legs.len());
-        let now = if row.owner.is_some() {
-            Sums { registrations, ..Sums::default() }
-        } else {
-            Sums { registrations, unowned_registrations: registrations, unowned_legs: legs }
+        let now = Counted {
+            registrations: u16::try_from(row.contacts.len()).unwrap_or(u16::MAX),
+            legs: u16::try_from(row.legs.len()).unwrap_or(u16::MAX),
+            is_owned: row.owner.is_some(),
         };
-        let before = std::mem::replace(&mut row.counted, now);
+        let (now, before) = (now.sums(), std::mem::replace(&mut row.counted, now).sums());
         let sums = &mut self.sums;
         sums.registrations = sums.registrations + now.registrations - before.registrations;
         sums.unowned_registrations =

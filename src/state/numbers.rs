@@ -35,6 +35,11 @@ impl Numbers {
         Some(entry.number)
     }
 
+    /// Reads the place of a hash, so that the processor fetches it while it does something else.
+    pub(super) fn fetch(&self, hash: u64) {
+        std::hint::black_box(self.entries.get(index(tag(hash)) & self.mask()).map(|entry| entry.number));
+    }
+
     /// Adds a number that is not there.
     pub(super) fn insert(&mut self, hash: u64, number: u32) {
         if self.len >= self.entries.len() / 4 * 3 {

@@ -177,6 +177,9 @@ impl Tables {
 
     fn step(&mut self, event: &Call, time: Timestamp, now: Timestamp, out: &mut Changes) -> bool {
         let somewhere = !event.key.endpoint.is_empty();
+        // looked up before it is known that it is wanted, so that both look-ups wait for memory at once
+        let is_first = somewhere && event.phase == CallPhase::Ringing;
+        let found = if is_first { self.endpoints.find(&event.key) } else { None };
         let number = match self.calls.place(&event.leg) {
             Some(Place::Ended) => return false,
             Some(Place::At(number)) => number,
@@ -187,17 +190,19 @@ impl Tables {
                 return false;
             }
             None => {
-                let slot = self.find_or_add(&event.key);
+                let slot = found.unwrap_or_else(|| self.find_or_add(&event.key));
                 return self.begin(slot, event, time, out);
             }
         };
         let Some((slot, owner)) = self.calls.get(number).map(|leg| (leg.slot, leg.owner)) else {
             return false;
         };
+        self.endpoints.fetch(slot);
         if let Some(owner) = owner {
             self.users.fetch(owner);
         }
         if event.phase == CallPhase::Ended {
+            self.calls.fetch(&event.leg);
             return self.end(slot, number, event, time, out);
         }
         let Some(endpoint) = self.endpoints.get(slot) else { return false };
