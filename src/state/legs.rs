@@ -25,10 +25,10 @@ pub(super) struct Legs(pub(super) SmallVec<[u32; 4]>);
 pub(super) enum Step {
     /// Nothing: it came too late.
     Late,
-    /// The phase is the same; `visible`: something else that pages show changed.
-    Same { visible: bool },
-    /// The leg is in another phase now.
-    Phase(Change),
+    /// Nothing: it is known.
+    Same,
+    /// The leg is in another phase now, or in another call, or more is known of it.
+    News(Change),
 }
 
 /// A leg that has not ended.
@@ -99,7 +99,7 @@ impl Standing {
 
     /// What the event does not tell (empty) stays as it was. Says whether anything changed.
     pub(super) fn fill(&mut self, event: &Call) -> bool {
-        let mut visible = self.direction != event.direction;
+        let mut news = self.direction != event.direction;
         self.direction = event.direction;
         let texts = [
             (LINKED, &*event.linked),
@@ -108,9 +108,9 @@ impl Standing {
             (FAR_NAME, clipped(&event.far_name, SHORT)),
         ];
         for (number, told) in texts {
-            visible |= !told.is_empty() && self.texts.set(number, told);
+            news |= !told.is_empty() && self.texts.set(number, told);
         }
-        visible
+        news
     }
 
     /// Brings the leg to what the event says.
@@ -119,14 +119,15 @@ impl Standing {
         if back || late(time, self.since, now) {
             return Step::Late;
         }
-        let visible = self.fill(event);
-        if self.phase == event.phase {
-            return Step::Same { visible };
+        let news = self.fill(event);
+        if self.phase != event.phase {
+            self.phase = event.phase;
+            self.since = time;
+            self.answered.get_or_insert(time);
+        } else if !news {
+            return Step::Same;
         }
-        self.phase = event.phase;
-        self.since = time;
-        self.answered.get_or_insert(time);
-        Step::Phase(self.told(event))
+        Step::News(self.told(event))
     }
 
     /// The change that says where the leg stands after an event that it was filled from.

@@ -32,7 +32,7 @@ use crate::clock::Timestamp;
 use crate::event::{EndpointKey, Event, Shown, UserKey};
 
 /// Bytes kept of a text that a peer chooses: User-Agent, Call-ID, names.
-const SHORT: usize = 256;
+pub(crate) const SHORT: usize = 256;
 /// Bytes kept of a Contact URI or a Path.
 const LONG: usize = 1024;
 /// Contacts expired per taking of the lock, so that a PBX thread never waits for thousands.
@@ -49,7 +49,7 @@ fn clipped(text: &str, most: usize) -> &str {
 }
 
 /// The text itself, or as much of it as is kept.
-fn clip(text: &Arc<str>, most: usize) -> Arc<str> {
+pub(crate) fn clip(text: &Arc<str>, most: usize) -> Arc<str> {
     if text.len() <= most { Arc::clone(text) } else { clipped(text, most).into() }
 }
 

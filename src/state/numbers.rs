@@ -30,8 +30,8 @@ fn tag(hash: u64) -> u32 {
 
 impl Numbers {
     /// The number with this hash that is the wanted one.
-    pub(super) fn find(&self, hash: u64, mut is_wanted: impl FnMut(u32) -> bool) -> Option<u32> {
-        let (_, entry) = self.position(tag(hash), |number| is_wanted(number))?;
+    pub(super) fn find(&self, hash: u64, is_wanted: impl FnMut(u32) -> bool) -> Option<u32> {
+        let (_, entry) = self.position(tag(hash), is_wanted)?;
         Some(entry.number)
     }
 

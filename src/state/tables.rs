@@ -213,9 +213,8 @@ impl Tables {
         let owner = endpoint.owner;
         match self.calls.step(number, event, (time, now)) {
             Step::Late => return false,
-            Step::Same { visible: false } => {}
-            Step::Same { visible: true } => self.after(slot, owner, true, time, out),
-            Step::Phase(change) => {
+            Step::Same => {}
+            Step::News(change) => {
                 self.tell(owner, time, change, out);
                 self.after(slot, owner, true, time, out);
             }
