@@ -4,11 +4,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use usermon::event::{Change, FailureCause, Transport, UserKey};
+use usermon::event::{Change, Direction, FailureCause, Transport, UserKey};
 use usermon::query::Viewer;
 use usermon::query::terminal::TerminalPage;
 use usermon::query::terminal::lasted::End;
 use usermon::query::terminal::past::TerminalPast;
+use usermon::store::record::Packet;
 
 #[allow(unreachable_pub, reason = "shared with the tests on the real Asterisk")]
 mod scenario;
@@ -110,11 +111,49 @@ fn a_failure_without_packets_is_told_by_the_pbxs_word() {
 #[test]
 fn round_trips_are_those_of_the_pbxs_checks() {
     let (page, past) = pages(&recorded("unreachable", "1163"));
-    let told: Vec<(Option<u128>, bool)> =
-        past.checks.iter().map(|check| (check.round_trip.map(|t| t.as_millis()), check.again)).collect();
-    let [(Some(slow), true), (Some(fast), false), (None, true)] = told.as_slice() else { panic!("{told:?}") };
-    assert!(*slow > 500 && (20..200).contains(fast), "{told:?}");
-    assert_eq!(page.lasted.iter().map(|one| one.silent).sum::<usize>(), 2);
+    let [first, second, third] = past.checks.as_slice() else { panic!("{:?}", past.checks) };
+    assert!(first.round_trip.is_some() && second.round_trip.is_some(), "{:?}", past.checks);
+    assert_eq!((third.round_trip, third.again), (None, true));
+    assert!(page.lasted.iter().any(|one| one.silent > 0), "{:?}", page.lasted);
+}
+
+#[test]
+fn a_round_trip_is_from_the_first_question_to_the_answer_and_says_that_it_was_repeated() {
+    let site = site();
+    let head = |line: &str, n: u32| {
+        format!(
+            "{line}\r\nFrom: <sip:pbx@pbx>;tag=a\r\nTo: <sip:101@pbx>\r\nCall-ID: check-{n}\r\nCSeq: 1 OPTIONS\r\n\r\n"
+        )
+    };
+    let keep = |direction, line: &str, n, far: &str| {
+        let sent = web_site::packet(head(line, n).as_bytes());
+        let packet = Packet { direction, far: far.parse().unwrap(), ..sent };
+        site.keep_packet(user(), packet);
+    };
+    let (ask, answer) = ("OPTIONS sip:101@192.0.2.17 SIP/2.0", "SIP/2.0 200 OK");
+    for (n, repeated, millis) in [(1, false, 20), (2, true, 700), (3, false, 35)] {
+        keep(Direction::Out, ask, n, "192.0.2.17:5060");
+        if repeated {
+            site.later(Duration::from_millis(500));
+            keep(Direction::Out, ask, n, "192.0.2.17:5060");
+            site.later(Duration::from_millis(millis - 500));
+        } else {
+            site.later(Duration::from_millis(millis));
+        }
+        keep(Direction::In, answer, n, "192.0.2.17:5060");
+        site.later(Duration::from_mins(1));
+    }
+    // the phone asks too; the last check is still open
+    keep(Direction::In, "OPTIONS sip:pbx SIP/2.0", 4, "192.0.2.17:5060");
+    keep(Direction::Out, answer, 4, "192.0.2.17:5060");
+    keep(Direction::Out, ask, 5, "192.0.2.17:5060");
+    site.later(Duration::from_secs(1));
+    let told: Vec<(Option<Duration>, bool)> =
+        pages(&site).1.checks.iter().map(|check| (check.round_trip, check.again)).collect();
+    let millis = |n| Some(Duration::from_millis(n));
+    assert_eq!(told, [(millis(20), false), (millis(700), true), (millis(35), false)]);
+    site.later(Duration::from_secs(10));
+    assert_eq!(pages(&site).1.checks.last().map(|check| check.round_trip), Some(None));
 }
 
 #[test]
