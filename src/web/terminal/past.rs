@@ -127,7 +127,7 @@ pub(super) fn attempts(frame: &Frame, user: &User, all: &[AttemptView]) -> Marku
                         td data-l="User-Agent" { (Line(&attempt.user_agent)) }
                         td data-l="Shown by" {
                             @if let Some(shown) = attempt.shown { a href=(frame.links.packet(user, shown)) { "message" } }
-                            @if let Some(item) = attempt.item { " " a href=(frame.links.item(user, item)) { "whole attempt" } }
+                            @if let Some(item) = attempt.item { @if attempt.shown.is_some() { " · " } a href=(frame.links.item(user, item)) { "whole attempt" } }
                             @if attempt.item.is_none() { "the PBX's word" }
                         }
                     }

@@ -33,7 +33,7 @@ pub(super) fn plot(checks: &[Check], now: Timestamp) -> Markup {
     let (median, worst) = (times.get(times.len() / 2).copied(), times.last().copied());
     let silent = checks.iter().filter(|check| check.round_trip.is_none()).count();
     let again = checks.iter().filter(|check| check.again && check.round_trip.is_some()).count();
-    let highest = worst.unwrap_or_default().as_millis();
+    let highest = worst.unwrap_or_default().as_micros().div_ceil(1_000);
     let top = TOPS.into_iter().find(|top| *top >= highest).unwrap_or(highest.max(1));
     let words = html! {
         (count(number(checks.len()))) " checks"
