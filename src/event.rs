@@ -230,6 +230,29 @@ pub struct Step {
     pub far_number: Arc<str>,
     pub far_name: Arc<str>,
     pub cause: u16,
+    /// Media that came from the far side of the leg, told when it ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heard: Option<Media>,
+    /// Media that went there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent: Option<Media>,
+}
+
+/// All RTCP reports of one leg and direction in one. Times in microseconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Media {
+    /// Packets, by the last report.
+    pub packets: u64,
+    /// Packets lost, by the last report.
+    pub lost: u64,
+    /// Mean interarrival jitter.
+    pub jitter: u32,
+    /// The worst.
+    pub jitter_worst: u32,
+    /// Mean round trip; 0: not known.
+    pub round_trip: u32,
+    /// The worst; 0: not known.
+    pub round_trip_worst: u32,
 }
 
 /// RTCP figures of one leg (RFC 3550 section 6.4).
@@ -330,7 +353,8 @@ pub enum Change {
         call_id: Arc<str>,
         detail: Arc<str>,
     },
-    /// A leg of a call of this user changed its phase.
+    /// A leg of a call of this user changed its phase, or more is known of it; with a transfer it may become part of
+    /// another call.
     Call {
         leg: Arc<str>,
         linked: Arc<str>,

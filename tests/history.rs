@@ -85,6 +85,8 @@ fn busy(site: &Site) {
             far_number: "".into(),
             far_name: "".into(),
             cause: 0,
+            heard: None,
+            sent: None,
         };
         site.store.append_step(site.query.now().minus(Duration::from_secs(4)), "acme", &step).unwrap();
     }
@@ -173,7 +175,8 @@ fn registrations_in_a_row_fold_and_a_failure_stands_alone() {
         told,
         [
             (1, Outcome::Good, None),
-            (3, Outcome::Good, every),
+            // it ran out
+            (3, Outcome::Failed, every),
             (1, Outcome::Failed, None),
             (5, Outcome::Good, every)
         ]

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use crate::clock::Timestamp;
 use crate::directory::Directory;
-use crate::event::{Call, Step};
+use crate::event::{Call, CallPhase, Direction, Media, Quality, Step};
+use crate::query::history::quality::Sum;
 use crate::state::{SHORT, clip};
 use crate::store::Store;
 
@@ -19,6 +20,8 @@ const LEGS: usize = 16_384;
 pub(super) struct Legs {
     young: HashMap<Arc<str>, u64>,
     old: HashMap<Arc<str>, u64>,
+    /// Reports of the legs' media.
+    media: HashMap<(Arc<str>, Direction), Sum>,
     hash: RandomState,
 }
 
@@ -40,12 +43,31 @@ impl Legs {
             far_number: clip(&call.far_number, SHORT),
             far_name: clip(&call.far_name, SHORT),
             cause: call.cause,
+            heard: None,
+            sent: None,
         };
         if self.is_news(&step) {
             let time = if call.time.0 <= 0 || call.time > now { now } else { call.time };
+            let (heard, sent) = (self.media(call, Direction::In), self.media(call, Direction::Out));
             // the store counts and reports what it does not take
-            drop(store.append_step(time, &call.key.company, &step));
+            drop(store.append_step(time, &call.key.company, &Step { heard, sent, ..step }));
         }
+    }
+
+    /// Takes in a report of a leg's media.
+    pub(super) fn hear(&mut self, report: &Quality) {
+        if self.media.len() >= LEGS {
+            // of legs that never ended
+            self.media.clear();
+        }
+        let leg = clip(&report.leg, SHORT);
+        self.media.entry((leg, report.direction)).or_default().add(report);
+    }
+
+    /// All reports of a leg that ends.
+    fn media(&mut self, call: &Call, direction: Direction) -> Option<Media> {
+        let key = (clip(&call.leg, SHORT), direction);
+        if call.phase == CallPhase::Ended { self.media.remove(&key)?.media() } else { None }
     }
 
     fn is_news(&mut self, step: &Step) -> bool {

@@ -22,9 +22,12 @@ use crate::store::Store;
 
 pub use crate::audit::Entry as AuditEntry;
 
+pub mod anomalies;
 pub mod diagnostics;
+pub mod export;
 pub mod history;
 pub mod kept;
+pub mod legible;
 pub mod rewind;
 pub(crate) mod tally;
 pub mod terminal;

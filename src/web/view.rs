@@ -10,6 +10,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Json, Redirect, Response};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use crate::clock::Timestamp;
 use crate::directory::{Company, User};
 use crate::query::Viewer;
 use crate::query::diagnostics::Cursor;
@@ -45,6 +46,22 @@ impl Links {
     /// A company's monitoring page.
     pub fn wall(&self, company: &str) -> String {
         format!("{}/c/{}/", self.mount, segment(company))
+    }
+
+    /// A company's calls with an anomaly.
+    pub fn calls(&self, company: &str) -> String {
+        format!("{}/c/{}/calls", self.mount, segment(company))
+    }
+
+    /// A call in a user's diagnostics, by what names one of its legs.
+    pub fn call(&self, user: &User, call_id: &str, at: Timestamp) -> String {
+        let id = segment(call_id);
+        format!("{}/diag/call?at={}&call-id={}", self.user(user), at.micros(), id.trim_start_matches('~'))
+    }
+
+    /// An item of a user's diagnostics with all its legs.
+    pub fn item(&self, user: &User, at: Cursor) -> String {
+        format!("{}/diag/item/{at}", self.user(user))
     }
 
     /// What begins all links of a user.
@@ -107,6 +124,7 @@ impl Links {
 #[expect(missing_docs, reason = "the names of the parts")]
 pub enum Section {
     Monitoring,
+    Calls,
     Configuration,
 }
 
@@ -149,6 +167,7 @@ impl Frame {
                     nav aria-label="Sections" {
                         @if let Some(company) = &self.company {
                             (tab(&links.wall(&company.id), "Monitoring", section == Section::Monitoring))
+                            (tab(&links.calls(&company.id), "Calls", section == Section::Calls))
                         } @else {
                             (tab(&links.to("/"), "Monitoring", section == Section::Monitoring))
                         }

@@ -25,13 +25,14 @@ pub(crate) fn overview(user: Arc<User>, words: &str) -> Overview {
         direction: Some(CallDirection::Incoming),
         far: Party { number: words.into(), name: words.into(), user: None },
         endpoints: vec![words.into()],
-        verdict: Verdict { outcome, rule: "rule", words: words.into(), at: None },
+        verdict: Verdict { outcome, rule: "rule", words: words.into(), advice: words.into(), at: None },
         ringing: Some(Duration::from_secs(12)),
         talking: None,
         times,
         every: (times > 1).then_some(Duration::from_mins(2)),
         dialogs: vec![],
         messages: vec![],
+        quality: vec![],
         has_gap: seq == 1,
     };
     let items = vec![
@@ -48,6 +49,7 @@ pub(crate) fn overview(user: Arc<User>, words: &str) -> Overview {
         dialogs: vec![],
         changes: vec![],
         gaps: vec![],
+        quality: vec![],
         items,
         oldest: Some(at(100_000)),
         next: None,

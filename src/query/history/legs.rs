@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::message::Facts;
-use super::{Context, History, Item, Kind, Message, repeats};
+use super::{Context, Figures, History, Item, Kind, Message, quality, repeats};
 use crate::capture::message::scan;
 use crate::clock::Timestamp;
 use crate::directory::User;
@@ -174,6 +174,7 @@ impl Query {
             joined.take(records, owner.as_ref(), &hash);
         }
         joined.settle();
+        joined.judge();
         Ok(Some(joined))
     }
 
@@ -187,7 +188,7 @@ impl Query {
                 to,
                 before: None,
                 limit: super::MOST,
-                kinds: Kinds { quality: false, ..Kinds::ALL },
+                kinds: Kinds::ALL,
             })?;
             records.reverse();
             let Some(found) = self.pick(user, records, at) else { return Ok(None) };
@@ -236,6 +237,20 @@ impl Query {
 }
 
 impl Joined {
+    /// Figures of the media of each leg that has some: the user, the Call-ID, both directions.
+    pub fn figures(&self) -> Vec<(Arc<User>, Arc<str>, Vec<Figures>)> {
+        let mut all = Vec::new();
+        for (dialog, call_id) in self.call_ids.iter().enumerate() {
+            let reports = self.quality.iter().filter(|(_, report)| report.call_id == *call_id);
+            let Some((user, _)) = reports.clone().next() else { continue };
+            let messages = self.messages.iter().map(|placed| &placed.message);
+            let codec = quality::codec(messages.filter(|message| message.dialog == dialog));
+            let figures = quality::figures(reports.map(|(_, report)| report), codec);
+            all.push((Arc::clone(user), Arc::clone(call_id), figures));
+        }
+        all
+    }
+
     fn take(&mut self, records: Vec<Record>, owner: Option<&Arc<User>>, hash: &RandomState) {
         for record in records {
             let at = Cursor { time: record.time, seq: record.seq };

@@ -10,9 +10,9 @@ use std::time::Duration;
 use crate::capture::message::scan;
 use crate::clock::Timestamp;
 use crate::directory::User;
-use crate::event::{CallDirection, Change, DumpDetail, Sticker};
+use crate::event::{CallDirection, Change, DumpDetail, Quality, Sticker};
 use crate::query::diagnostics::Cursor;
-use crate::store::record::{Gap, Payload, Record};
+use crate::store::record::{Attribution, Gap, Payload, Record};
 
 pub mod calls;
 pub mod filter;
@@ -21,17 +21,20 @@ pub mod message;
 mod others;
 pub mod overview;
 pub mod packets;
+pub mod quality;
 mod reading;
 pub mod registrations;
 mod repeats;
 pub mod sieve;
 mod spans;
+mod whole;
 pub mod why;
 
 pub use self::message::{Authentication, Message, Method, Repeat};
 pub use self::overview::{Asked, Overview, Rest};
+pub use self::quality::Figures;
 pub use self::spans::Spans;
-pub use self::why::{Outcome, Verdict};
+pub use self::why::{Outcome, Rule, Verdict};
 
 /// Records of one history; of more, the newest are taken and [`History::next`] says where the others begin.
 pub const MOST: usize = 40_000;
@@ -104,8 +107,17 @@ pub struct Item {
     pub dialogs: Vec<usize>,
     /// Numbers of its messages, oldest first.
     pub messages: Vec<usize>,
+    /// Figures of the media, leg by leg, both directions; empty: none were told.
+    pub quality: Vec<Figures>,
     /// A gap lies within it: packets may be missing.
     pub has_gap: bool,
+}
+
+impl Item {
+    /// The worst of its media's figures.
+    pub fn worst(&self) -> Option<&Figures> {
+        self.quality.iter().min_by(|a, b| a.rating.total_cmp(&b.rating))
+    }
 }
 
 /// A change with its place.
@@ -132,6 +144,8 @@ pub struct History {
     pub changes: Vec<Told>,
     /// Gaps, oldest first.
     pub gaps: Vec<(Cursor, Gap)>,
+    /// Reports of media, oldest first.
+    pub quality: Vec<Quality>,
     /// The list, newest first.
     pub items: Vec<Item>,
     /// The oldest record that was read; `None`: there is none.
@@ -168,6 +182,7 @@ impl History {
             dialogs: Vec::new(),
             changes: Vec::new(),
             gaps: Vec::new(),
+            quality: Vec::new(),
             items: Vec::new(),
             oldest: records.first().map(|record| record.time),
             next: None,
@@ -181,6 +196,7 @@ impl History {
         items.extend(registrations::items(&history, context));
         items.extend(others::items(&history, context));
         for item in &mut items {
+            item.quality = quality::of_item(&history, item);
             item.has_gap = history.gaps.iter().any(|(_, gap)| gap.from <= item.end && gap.to >= item.start);
         }
         items.sort_unstable_by_key(|item| std::cmp::Reverse((item.end, item.id)));
@@ -209,6 +225,13 @@ impl History {
         item.messages.iter().filter_map(|n| self.messages.get(*n))
     }
 
+    /// Whether nothing but its From or To says that an item is this user's: anybody can write that.
+    pub fn is_claimed(&self, item: &Item) -> bool {
+        let has_word = |n: &usize| self.dialogs.get(*n).is_some_and(|dialog| !dialog.steps.is_empty());
+        !item.dialogs.iter().any(has_word)
+            && self.messages_of(item).all(|message| message.attribution != Attribution::Proven)
+    }
+
     /// When the user was offline, and which dump detail was in force when: for the time line.
     pub fn spans(&self) -> Spans {
         Spans::of(self)
@@ -233,12 +256,13 @@ impl History {
                             self.add_dialog(&String::from_utf8_lossy(scan.call_id), method)
                         }
                     };
-                    let number = self.messages.len();
+                    let message = Message::new(at, packet, &facts, dialog, &hash);
                     if let Some(dialog) = self.dialogs.get_mut(dialog) {
-                        dialog.messages.push(number);
-                        dialog.link(&packet.linked);
+                        dialog.messages.push(self.messages.len());
+                        dialog.link(&message.linked);
+                        dialog.meet(message.method);
                     }
-                    self.messages.push(Message::new(at, packet, &facts, dialog, &hash));
+                    self.messages.push(message);
                 }
                 Payload::Change(change) => {
                     if let Change::Call { leg, call_id, linked, .. } = &change {
@@ -251,7 +275,7 @@ impl History {
                     self.changes.push(Told { at, change });
                 }
                 Payload::Gap(gap) => self.gaps.push((at, gap)),
-                Payload::Quality(_) => {}
+                Payload::Quality(quality) => self.quality.push(quality),
             }
         }
     }
@@ -298,6 +322,13 @@ impl History {
 }
 
 impl Dialog {
+    /// What only a call has makes it one, also where its INVITE was not kept.
+    fn meet(&mut self, method: Method) {
+        if matches!(method, Method::Invite | Method::Ack | Method::Bye | Method::Cancel | Method::Prack) {
+            self.method = Method::Invite;
+        }
+    }
+
     fn link(&mut self, linked: &Arc<str>) {
         if !linked.is_empty() && !self.linked.contains(linked) {
             self.linked.push(Arc::clone(linked));

@@ -66,6 +66,7 @@ pub(super) fn items(history: &History, context: &Context<'_>) -> Vec<Item> {
                     every: None,
                     dialogs: vec![number],
                     messages: dialog.messages.clone(),
+                    quality: Vec::new(),
                     has_gap: false,
                 });
             }

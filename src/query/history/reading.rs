@@ -65,7 +65,7 @@ impl Query {
             to: reach.to,
             before: reach.before.map(|c| (c.time, c.seq)),
             limit: most.saturating_add(1),
-            kinds: Kinds { quality: false, ..Kinds::ALL },
+            kinds: Kinds::ALL,
         })?;
         let more = records.len() > most;
         records.truncate(most);

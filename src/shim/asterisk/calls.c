@@ -25,6 +25,8 @@ enum { CALLS = 1, IS_CALLED };
 
 static struct stasis_subscription *channels;
 static struct stasis_subscription *rtcp;
+/* Unique ids of the legs on hold: a snapshot does not say so. Used by one thread, that of `channels`. */
+static struct ao2_container *held;
 
 /* "PJSIP/1001-0000002a" is a channel of the endpoint 1001; anything else gives the empty span. */
 static usermon_bytes endpoint_of(const char *name)
@@ -79,6 +81,21 @@ static uint32_t phase_of(const struct ast_channel_snapshot *snapshot)
 	return snapshot->state == AST_STATE_UP ? UP : RINGING;
 }
 
+/* The same, with the hold that was told before. */
+static uint32_t phase_now(const struct ast_channel_snapshot *snapshot)
+{
+	uint32_t phase = phase_of(snapshot);
+	char *leg = ao2_find(held, snapshot->base->uniqueid, OBJ_SEARCH_KEY);
+
+	if (leg && phase == ENDED) {
+		ast_str_container_remove(held, leg);
+	} else if (leg && phase == UP) {
+		phase = HELD;
+	}
+	ao2_cleanup(leg);
+	return phase;
+}
+
 static void tell_call(const struct ast_channel_snapshot *snapshot, uint32_t phase, const struct timeval *when)
 {
 	usermon_call call = { .size = sizeof(call), .phase = phase };
@@ -125,14 +142,18 @@ static void on_channel(void *data, struct stasis_subscription *subscription, str
 		struct ast_channel_snapshot_update *update = stasis_message_data(message);
 
 		if (!update->old_snapshot || differs(update->old_snapshot, update->new_snapshot)) {
-			tell_call(update->new_snapshot, phase_of(update->new_snapshot), when);
+			tell_call(update->new_snapshot, phase_now(update->new_snapshot), when);
 		}
 	} else if (stasis_message_type(message) == ast_channel_hold_type()
 		|| stasis_message_type(message) == ast_channel_unhold_type()) {
 		struct ast_channel_blob *blob = stasis_message_data(message);
 
 		if (blob->snapshot && phase_of(blob->snapshot) == UP) {
-			tell_call(blob->snapshot, stasis_message_type(message) == ast_channel_hold_type() ? HELD : UP, when);
+			ast_str_container_remove(held, blob->snapshot->base->uniqueid);
+			if (stasis_message_type(message) == ast_channel_hold_type()) {
+				ast_str_container_add(held, blob->snapshot->base->uniqueid);
+			}
+			tell_call(blob->snapshot, phase_now(blob->snapshot), when);
 		}
 	}
 }
@@ -142,24 +163,28 @@ static uint32_t micros(double seconds)
 	return seconds > 0 && seconds < 4000 ? (uint32_t) (seconds * 1000000) : 0;
 }
 
-/* Of `stats`, txjitter is what Asterisk reports in what it sends: the jitter of the media that it receives. */
-static void tell_quality(usermon_quality *quality, const struct ast_rtp_instance_stats *stats)
+/*
+ * Of `stats`, txjitter is what Asterisk reports in what it sends: the jitter of the media that it receives. What became
+ * of the media that it sends only the far side knows, and tells in its own reports.
+ */
+static void tell_quality(usermon_quality *quality, const struct ast_rtp_instance_stats *stats, uint32_t direction)
 {
 	quality->round_trip = micros(stats->rtt);
-	quality->direction = 0;
-	quality->packets = stats->rxcount;
-	/* Asterisk counts one packet as lost before the first has come. */
-	quality->lost = stats->rxcount ? stats->rxploss : 0;
-	quality->jitter = micros(stats->txjitter);
-	usermon.api->on_quality(usermon.handle, quality);
-	quality->direction = 1;
-	quality->packets = stats->txcount;
-	quality->lost = stats->txploss;
-	quality->jitter = micros(stats->rxjitter);
+	quality->direction = direction;
+	if (direction) {
+		quality->packets = stats->txcount;
+		quality->lost = stats->txploss;
+		quality->jitter = micros(stats->rxjitter);
+	} else {
+		quality->packets = stats->rxcount;
+		/* Asterisk counts one packet as lost before the first has come. */
+		quality->lost = stats->rxcount ? stats->rxploss : 0;
+		quality->jitter = micros(stats->txjitter);
+	}
 	usermon.api->on_quality(usermon.handle, quality);
 }
 
-static void channel_quality(struct ast_channel *channel)
+static void channel_quality(struct ast_channel *channel, uint32_t direction)
 {
 	struct ast_rtp_glue *glue = ast_rtp_instance_get_glue("PJSIP");
 	struct ast_rtp_instance *instance = NULL;
@@ -184,26 +209,31 @@ static void channel_quality(struct ast_channel *channel)
 		quality.leg = usermon_text(leg);
 		quality.linked = usermon_text(linked);
 		quality.call_id = usermon_text(call_id);
-		tell_quality(&quality, &stats);
+		tell_quality(&quality, &stats, direction);
 	}
 	ao2_cleanup(instance);
 }
 
-/* A report tells only of which channel it is; the figures of both directions are read from the channel itself. */
+/* A report tells of which channel it is; the figures are read from the channel itself. */
 static void on_rtcp(void *data, struct stasis_subscription *subscription, struct stasis_message *message)
 {
+	uint32_t direction = stasis_message_type(message) == ast_rtp_rtcp_received_type();
 	struct ast_json *json;
 	const char *name;
 	struct ast_channel *channel;
 
-	if (stasis_message_type(message) != ast_rtp_rtcp_sent_type()) {
+	if (!direction && stasis_message_type(message) != ast_rtp_rtcp_sent_type()) {
 		return;
 	}
 	json = stasis_message_to_json(message, NULL);
 	name = ast_json_string_get(ast_json_object_get(ast_json_object_get(json, "channel"), "name"));
+	/* A report without a block tells nothing of the other side's media. */
+	if (direction && !ast_json_integer_get(ast_json_object_get(ast_json_object_get(json, "rtcp_report"), "report_count"))) {
+		name = NULL;
+	}
 	channel = name && endpoint_of(name).len ? ast_channel_get_by_name(name) : NULL;
 	if (channel) {
-		channel_quality(channel);
+		channel_quality(channel, direction);
 		ast_channel_unref(channel);
 	}
 	ast_json_unref(json);
@@ -213,6 +243,8 @@ void usermon_calls_stop(void)
 {
 	rtcp = stasis_unsubscribe_and_join(rtcp);
 	channels = stasis_unsubscribe_and_join(channels);
+	ao2_cleanup(held);
+	held = NULL;
 }
 
 static int each_channel(void *snapshot, void *arg, int flags)
@@ -225,7 +257,8 @@ int usermon_calls_start(void)
 {
 	struct ao2_container *now;
 
-	channels = stasis_subscribe(ast_channel_topic_all(), on_channel, NULL);
+	held = ast_str_container_alloc_options(AO2_ALLOC_OPT_LOCK_MUTEX, 64);
+	channels = held ? stasis_subscribe(ast_channel_topic_all(), on_channel, NULL) : NULL;
 	rtcp = stasis_subscribe(ast_rtp_topic(), on_rtcp, NULL);
 	if (!channels || !rtcp) {
 		ast_log(LOG_ERROR, "can't watch channels: out of memory\n");
@@ -237,6 +270,7 @@ int usermon_calls_start(void)
 	stasis_subscription_accept_message_type(channels, ast_channel_unhold_type());
 	stasis_subscription_set_filter(channels, STASIS_SUBSCRIPTION_FILTER_SELECTIVE);
 	stasis_subscription_accept_message_type(rtcp, ast_rtp_rtcp_sent_type());
+	stasis_subscription_accept_message_type(rtcp, ast_rtp_rtcp_received_type());
 	stasis_subscription_set_filter(rtcp, STASIS_SUBSCRIPTION_FILTER_SELECTIVE);
 	now = ast_channel_cache_all();
 	if (now) {
