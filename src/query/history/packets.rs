@@ -164,7 +164,7 @@ impl Query {
         // by its number, not its time: a record is numbered when it comes, and may tell of an earlier moment
         records.retain(|record| after.is_some_and(|after| record.seq > after.seq));
         let mut sieve = Sieve::new(filter, now);
-        let hash = std::hash::RandomState::new();
+        let hash = foldhash::quality::RandomState::default();
         records.retain(|record| match &record.payload {
             Payload::Packet(packet) => {
                 let scan = scan(&packet.bytes);
