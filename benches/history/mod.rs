@@ -38,7 +38,7 @@ fn message(line: &str, id: &str, to: &str, cseq: &str, end: &str) -> String {
 /// A registration with its challenge, or a call with its challenge, as a phone does them.
 fn deed(n: usize) -> Vec<Step> {
     use Direction::{In, Out};
-    if n % 2 == 0 {
+    if n.is_multiple_of(2) {
         let at = |line: &str, more: usize| {
             message(line, "registration", "101", &format!("{} REGISTER", 2 * n + more), "")
         };
