@@ -2,9 +2,10 @@
 //! ladder and for exports of a call. Legs of another company are not looked for.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::hash::RandomState;
 use std::sync::Arc;
 use std::time::Duration;
+
+use foldhash::quality::RandomState;
 
 use super::message::Facts;
 use super::{Context, Figures, History, Item, Kind, Message, quality, repeats};
@@ -153,7 +154,7 @@ impl Query {
             at: self.now(),
         };
         let company = &user.key.company;
-        let hash = RandomState::new();
+        let hash = RandomState::default();
         for id in &names.users {
             let (key, owner) = match &**id {
                 "" => (UserKey::default(), None),
