@@ -11,19 +11,12 @@ use crate::error::Error;
 /// After so many bytes of records others are let in.
 const BREATH: u64 = 4 << 20;
 
-/// So many records before its turn a record is looked at.
-const AHEAD: usize = 4;
-
 /// Writes the tier as the segment of its number, and makes it durable under its name. Calls `between` every few
 /// megabytes, and before what may wait for the disk.
 pub(super) fn write(folder: &Folder, tier: &Tier, between: &mut dyn FnMut()) -> Result<Segment, Failed> {
     let mut output = Output::begin(folder, tier.number, salt())?;
     let mut bytes = 0u64;
-    let order = tier.sorted();
-    for (at, entry) in order.iter().enumerate() {
-        if let Some(next) = order.get(at + AHEAD) {
-            tier.touch(next);
-        }
+    for entry in tier.sorted() {
         let Some(row) = tier.row(entry) else { continue };
         if let Err(e) = output.push(entry.place, &row) {
             let error = Error::io("write a segment in", folder.dir(), e);

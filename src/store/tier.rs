@@ -267,18 +267,6 @@ impl Tier {
         self.flushed < self.bytes()
     }
 
-    /// Brings a record's bytes into the cache, all its lines at once: one after the other they would be waited for.
-    pub(super) fn touch(&self, entry: &Entry) {
-        let chunk = match self.closed.get(entry.chunk as usize) {
-            Some((_, chunk)) => chunk.as_slice(),
-            None => self.open.as_slice(),
-        };
-        let start = entry.start as usize;
-        let lines = chunk.get(start..start + entry.len as usize).unwrap_or_default().chunks(64);
-        let sum = lines.fold(0u8, |sum, line| sum ^ line.first().copied().unwrap_or_default());
-        std::hint::black_box(sum);
-    }
-
     /// The bytes of a record, in a tier that grows no more or under the lock.
     pub(super) fn row(&self, entry: &Entry) -> Option<Row<'_>> {
         let chunk = match self.closed.get(entry.chunk as usize) {
