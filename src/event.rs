@@ -213,6 +213,48 @@ pub struct Call {
     pub cause: u16,
 }
 
+/// Where a leg of a call stood at a moment, of any endpoint of a company, known or not. Kept apart from the users' records,
+/// so that all legs of a call are found from any one of them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "fields are those of Call")]
+pub struct Step {
+    /// Id of the user whose leg it is; empty: nobody known, a trunk say.
+    #[serde(skip)]
+    pub user: Arc<str>,
+    pub endpoint: Arc<str>,
+    pub leg: Arc<str>,
+    pub linked: Arc<str>,
+    pub call_id: Arc<str>,
+    pub phase: CallPhase,
+    pub direction: CallDirection,
+    pub far_number: Arc<str>,
+    pub far_name: Arc<str>,
+    pub cause: u16,
+    /// Media that came from the far side of the leg, told when it ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heard: Option<Media>,
+    /// Media that went there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent: Option<Media>,
+}
+
+/// All RTCP reports of one leg and direction in one. Times in microseconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Media {
+    /// Packets, by the last report.
+    pub packets: u64,
+    /// Packets lost, by the last report.
+    pub lost: u64,
+    /// Mean interarrival jitter.
+    pub jitter: u32,
+    /// The worst.
+    pub jitter_worst: u32,
+    /// Mean round trip; 0: not known.
+    pub round_trip: u32,
+    /// The worst; 0: not known.
+    pub round_trip_worst: u32,
+}
+
 /// RTCP figures of one leg (RFC 3550 section 6.4).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Quality {
@@ -311,7 +353,8 @@ pub enum Change {
         call_id: Arc<str>,
         detail: Arc<str>,
     },
-    /// A leg of a call of this user changed its phase.
+    /// A leg of a call of this user changed its phase, or more is known of it; with a transfer it may become part of
+    /// another call.
     Call {
         leg: Arc<str>,
         linked: Arc<str>,

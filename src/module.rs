@@ -25,6 +25,7 @@ use crate::state::{Changes, State};
 use crate::store::{Options, Store};
 
 mod drain;
+mod legs;
 mod recorder;
 mod site;
 mod text;

@@ -159,6 +159,7 @@ fn changes_keep_their_place_and_get_through_a_flood() {
             order.push(time.0);
         }
         Caught::Quality { quality, .. } => order.push(quality.time.0),
+        Caught::Call(_) => {}
         Caught::Dropped(_) => panic!("{caught:?}"),
         Caught::Missing { dropped, .. } => assert_eq!(dropped.packets, 1),
     });

@@ -30,6 +30,8 @@
     }
   }
   localise(document);
+  // for the other scripts
+  globalThis.usermon = { one, all, day, clock, shapes, localise };
 
   // the separators of days follow the local midnight
   for (const table of all("table[data-days]")) {

@@ -17,7 +17,7 @@ use super::redact::redact_scanned;
 pub use super::stretch::Why;
 use super::{Dropped, Owned, Tap};
 use crate::clock::Timestamp;
-use crate::event::{Change, DumpDetail, Quality, UserKey};
+use crate::event::{Call, Change, DumpDetail, Event, Quality, UserKey};
 use crate::settings::Settings;
 
 /// How long a packet waits for a proof.
@@ -80,6 +80,8 @@ pub enum Caught<'a> {
         /// What.
         change: Change,
     },
+    /// What the PBX tells of a leg of a call, of any endpoint; it repeats itself.
+    Call(Call),
     /// A quality report.
     Quality {
         /// Whose.
@@ -158,11 +160,14 @@ impl Drain {
             match item {
                 Item::Packet(packet) => self.packet(packet, now, sink),
                 Item::News(News::Happened(event, changes)) => {
-                    if let Some(event) = event {
-                        self.attributor.observe(&event);
+                    if let Some(event) = &event {
+                        self.attributor.observe(event);
                     }
                     for (user, time, change) in changes {
                         sink(Caught::Change { user, time, change });
+                    }
+                    if let Some(Event::Call(call)) = event {
+                        sink(Caught::Call(call));
                     }
                 }
                 Item::News(News::Quality(user, quality)) => sink(Caught::Quality { user, quality }),

@@ -12,6 +12,7 @@ pub mod attribute;
 mod chunk;
 pub mod drain;
 pub mod gate;
+pub mod head;
 mod line;
 mod loud;
 mod marks;

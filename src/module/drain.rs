@@ -14,6 +14,7 @@ use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::error::Result;
 use crate::event::{Change, UserKey};
+use crate::module::legs::Legs;
 use crate::module::thread::{Faults, TICK, Worker};
 use crate::module::{Core, Recorder};
 use crate::store::record::{Attribution, Gap, GapCause, PacketParts, Payload, Record};
@@ -49,12 +50,13 @@ pub(super) fn start(core: &Arc<Core>, config: &Config) -> Result<Worker> {
         let mut owed = 0;
         let mut faults = Faults::default();
         let mut recorder = Recorder::new();
+        let mut legs = Legs::default();
         let mut ticked = Instant::now();
         while !core.stop.load(Ordering::Acquire) {
             faults.guarded("the owners of endpoints", || core.assign());
             let now = core.clock.now();
             drain.press(core.store.pressure(), users);
-            let taken = round(&core, &mut owed, &mut faults, |sink| drain.round(now, sink));
+            let taken = round(&core, &mut legs, &mut owed, &mut faults, |sink| drain.round(now, sink));
             if ticked.elapsed() >= TICK {
                 ticked = Instant::now();
                 users = core.directory.count();
@@ -69,7 +71,7 @@ pub(super) fn start(core: &Arc<Core>, config: &Config) -> Result<Worker> {
         }
         for _ in 0..LAST_TRIES {
             let now = core.clock.now();
-            if round(&core, &mut owed, &mut faults, |sink| drain.finish(now, sink)).is_some() {
+            if round(&core, &mut legs, &mut owed, &mut faults, |sink| drain.finish(now, sink)).is_some() {
                 break;
             }
         }
@@ -86,6 +88,7 @@ pub(super) fn start(core: &Arc<Core>, config: &Config) -> Result<Worker> {
 /// yet.
 fn round(
     core: &Core,
+    legs: &mut Legs,
     owed: &mut u64,
     faults: &mut Faults,
     work: impl FnOnce(&mut dyn FnMut(Caught<'_>)) -> usize,
@@ -93,7 +96,7 @@ fn round(
     let now = core.clock.now();
     let mut sink = |caught: Caught<'_>| {
         fault(core, &caught);
-        keep(core, caught);
+        keep(core, legs, caught);
     };
     let taken = faults.guarded("the capture", || work(&mut sink));
     *owed += u64::from(taken.is_none());
@@ -124,7 +127,7 @@ fn fault(core: &Core, caught: &Caught<'_>) {
 fn fault(_: &Core, _: &Caught<'_>) {}
 
 /// Gives it to the store, which counts and reports its own failures: an alarm on the page and a gap in the ring.
-fn keep(core: &Core, caught: Caught<'_>) {
+fn keep(core: &Core, legs: &mut Legs, caught: Caught<'_>) {
     match caught {
         Caught::Packet(packet) => {
             let time = packet.packet.time.max(Timestamp(0));
@@ -139,8 +142,12 @@ fn keep(core: &Core, caught: Caught<'_>) {
             };
             append(core, user, to, Payload::Gap(Gap { from, to, packets, cause }));
         }
+        Caught::Call(call) => legs.keep(&call, &core.directory, &core.store, core.clock.now()),
         Caught::Change { user, time, change } => append(core, user, time, Payload::Change(change)),
-        Caught::Quality { user, quality } => append(core, user, quality.time, Payload::Quality(quality)),
+        Caught::Quality { user, quality } => {
+            legs.hear(&quality);
+            append(core, user, quality.time, Payload::Quality(quality));
+        }
         Caught::Dropped(Dropped { from, to, packets }) => {
             let gap = Gap { from, to, packets, cause: GapCause::QueueFull };
             append(core, Arc::default(), to, Payload::Gap(gap));

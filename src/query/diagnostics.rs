@@ -285,7 +285,7 @@ impl Query {
 
     /// Call-IDs that are proven to be the user's: by what is registered now, by a packet among `records`, or, where
     /// one of these is still in doubt, by a packet shortly after them.
-    fn proven(&self, user: &UserKey, records: &[Record]) -> Result<HashSet<Vec<u8>>> {
+    pub(super) fn proven(&self, user: &UserKey, records: &[Record]) -> Result<HashSet<Vec<u8>>> {
         let state = self.0.state.user(user);
         let from_state = state.contacts.iter().map(|c| c.call_id.as_bytes().to_vec());
         let from_calls = state.legs.iter().map(|l| l.call_id.as_bytes().to_vec());
@@ -316,7 +316,7 @@ fn cursor(record: &Record) -> Cursor {
     Cursor { time: record.time, seq: record.seq }
 }
 
-fn entry(record: Record, proven: &HashSet<Vec<u8>>) -> Option<Entry> {
+pub(super) fn entry(record: Record, proven: &HashSet<Vec<u8>>) -> Option<Entry> {
     let at = cursor(&record);
     match record.payload {
         Payload::Packet(packet) => Some(Entry::Packet(line(at, &packet, &record.user, proven))),

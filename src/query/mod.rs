@@ -13,6 +13,7 @@ use crate::config::Role;
 use crate::directory::{Company, Directory, User};
 use crate::error::{Error, Result};
 use crate::event::{DumpDetail, Host, UserKey};
+use crate::query::history::packets::Watchers;
 use crate::query::tally::Tallies;
 use crate::query::words::overload_words;
 use crate::settings::{Administrator, Settings};
@@ -21,8 +22,12 @@ use crate::store::Store;
 
 pub use crate::audit::Entry as AuditEntry;
 
+pub mod anomalies;
 pub mod diagnostics;
+pub mod export;
+pub mod history;
 pub mod kept;
+pub mod legible;
 pub mod rewind;
 pub(crate) mod tally;
 pub mod terminal;
@@ -57,7 +62,7 @@ pub struct Parts {
 
 /// Cheap to clone; all clones answer from the same parts.
 #[derive(Clone)]
-pub struct Query(Arc<Parts>, Arc<Tallies>);
+pub struct Query(Arc<Parts>, Arc<Tallies>, Arc<Watchers>);
 
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -134,7 +139,7 @@ pub struct Status {
 impl Query {
     /// Answers from these parts.
     pub fn new(parts: Parts) -> Self {
-        Self(Arc::new(parts), Arc::default())
+        Self(Arc::new(parts), Arc::default(), Arc::default())
     }
 
     /// The time now.

@@ -95,7 +95,7 @@ impl Query {
             contacts: mine.contacts.iter().map(|c| self.contact(c)).collect(),
             failures: state.failures.iter().filter(|f| is_mine(&f.endpoint.endpoint)).map(failure).collect(),
             calls: state.legs.iter().filter(|l| is_mine(&l.endpoint.endpoint)).map(call).collect(),
-            history: self.history(&user.key, &all, mine)?,
+            history: self.registration_history(&user.key, &all, mine)?,
             web_address: matches!(mine.view.kind, Kind::Sip | Kind::Dect)
                 .then(|| mine.contacts.iter().find_map(|c| c.far))
                 .flatten()
@@ -126,7 +126,12 @@ impl Query {
     }
 
     /// The terminal's registration changes of the two days.
-    fn history(&self, user: &UserKey, all: &[Matched<'_>], mine: &Matched<'_>) -> Result<Vec<HistoryView>> {
+    fn registration_history(
+        &self,
+        user: &UserKey,
+        all: &[Matched<'_>],
+        mine: &Matched<'_>,
+    ) -> Result<Vec<HistoryView>> {
         let others: Vec<(&str, &str)> = all
             .iter()
             .filter(|m| m.view.id != mine.view.id)

@@ -1,6 +1,7 @@
 //! Plain sentences for an administrator: what a change, a gap or a failure's cause means. The one place for them.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use crate::capture::pressure::{Ladder, Step};
 use crate::event::{CallDirection, CallPhase, Change, FailureCause, Transport};
@@ -22,7 +23,10 @@ pub(crate) fn gap_words(gap: &Gap) -> String {
         GapCause::Unproven => {
             "nothing proved them to be this user's, and only so many of such packets are kept"
         }
-        GapCause::Lowered => "only in part, because of overload",
+        GapCause::Lowered => {
+            return "None is missing here: because of overload, less than the dump detail was kept of each packet."
+                .to_owned();
+        }
         GapCause::Share => "the disk's budget is used up, and this user had more than a fair share of it",
         GapCause::Removed => "a super-admin had them removed",
         GapCause::Fault => "a fault of usermon itself, see the PBX's log",
@@ -98,7 +102,7 @@ pub(crate) fn change_words(change: &Change) -> String {
 }
 
 /// Why a call ended, by ITU-T Q.850's number; empty for those that a PBX of today hardly gives.
-const fn call_cause(code: u16) -> &'static str {
+pub(crate) const fn call_cause(code: u16) -> &'static str {
     match code {
         1 => "no such number",
         2 | 3 => "no route there",
@@ -134,5 +138,19 @@ pub(crate) fn cause_words(cause: FailureCause) -> &'static str {
         FailureCause::Tls => "TLS failed: the secure connection was not set up.",
         FailureCause::Refused => "Refused: the PBX does not take a request of this form.",
         FailureCause::Other => "Not known: the PBX gave no cause.",
+    }
+}
+
+/// A span in two units at most: `52 s`, `3 min 5 s`, `2 h 5 min`, `3 d 4 h`.
+pub fn span(span: Duration) -> String {
+    let s = span.as_secs();
+    let two = |big: u64, unit: &str, small: u64, small_unit: &str| {
+        if small == 0 { format!("{big} {unit}") } else { format!("{big} {unit} {small} {small_unit}") }
+    };
+    match s {
+        0..60 => format!("{s} s"),
+        60..3_600 => two(s / 60, "min", s % 60, "s"),
+        3_600..86_400 => two(s / 3_600, "h", s % 3_600 / 60, "min"),
+        _ => two(s / 86_400, "d", s % 86_400 / 3_600, "h"),
     }
 }

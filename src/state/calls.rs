@@ -26,10 +26,10 @@ pub(super) struct Legs(Vec<Leg>);
 pub(super) enum Step {
     /// Nothing: it came too late.
     Late,
-    /// The phase is the same; `visible`: something else that pages show changed.
-    Same { visible: bool },
-    /// The leg is in another phase now.
-    Phase(Change),
+    /// Nothing: it is known.
+    Same,
+    /// The leg is in another phase now, or in another call, or more is known of it.
+    News(Change),
 }
 
 /// Where a leg is.
@@ -82,11 +82,11 @@ pub(super) fn first(event: &Call, endpoint: &Arc<EndpointKey>, time: Timestamp) 
 impl Leg {
     /// What an event does not tell (empty) stays as it was. Says whether anything changed.
     fn fill(&mut self, event: &Call) -> bool {
-        let mut visible = self.direction != event.direction;
+        let mut news = self.direction != event.direction;
         self.direction = event.direction;
         if !event.linked.is_empty() && self.linked != event.linked {
             self.linked = Arc::clone(&event.linked);
-            visible = true;
+            news = true;
         }
         let texts = [
             (&mut self.call_id, &event.call_id),
@@ -94,9 +94,9 @@ impl Leg {
             (&mut self.far_name, &event.far_name),
         ];
         for (known, told) in texts {
-            visible |= !told.is_empty() && replace(known, told, SHORT);
+            news |= !told.is_empty() && replace(known, told, SHORT);
         }
-        visible
+        news
     }
 }
 
@@ -155,14 +155,15 @@ impl Calls {
         if back || late(time, leg.since, now) {
             return Step::Late;
         }
-        let visible = leg.fill(event);
-        if leg.phase == event.phase {
-            return Step::Same { visible };
+        let news = leg.fill(event);
+        if leg.phase != event.phase {
+            leg.phase = event.phase;
+            leg.since = time;
+            leg.answered.get_or_insert(time);
+        } else if !news {
+            return Step::Same;
         }
-        leg.phase = event.phase;
-        leg.since = time;
-        leg.answered.get_or_insert(time);
-        Step::Phase(told(leg, event.phase, event.cause))
+        Step::News(told(leg, event.phase, event.cause))
     }
 
     /// Ends a leg; the change that says so with what the event still told of it.

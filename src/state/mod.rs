@@ -28,7 +28,7 @@ use crate::clock::Timestamp;
 use crate::event::{EndpointKey, Event, Shown, UserKey};
 
 /// Bytes kept of a text that a peer chooses: User-Agent, Call-ID, names.
-const SHORT: usize = 256;
+pub(crate) const SHORT: usize = 256;
 /// Bytes kept of a Contact URI or a Path.
 const LONG: usize = 1024;
 /// Contacts expired per taking of the lock, so that a PBX thread never waits for thousands.
@@ -37,7 +37,7 @@ const EXPIRE_BATCH: usize = 256;
 const CONFIRM_BATCH: usize = 128;
 
 /// The text, or as much of it as is kept.
-fn clip(text: &Arc<str>, most: usize) -> Arc<str> {
+pub(crate) fn clip(text: &Arc<str>, most: usize) -> Arc<str> {
     if text.len() <= most {
         return Arc::clone(text);
     }

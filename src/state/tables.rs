@@ -200,9 +200,8 @@ impl Tables {
         let owner = endpoint.owner;
         match Calls::update(&mut endpoint.legs, event, (time, now)) {
             Step::Late => return false,
-            Step::Same { visible: false } => {}
-            Step::Same { visible: true } => self.after(slot, owner, true, time, out),
-            Step::Phase(change) => {
+            Step::Same => {}
+            Step::News(change) => {
                 self.tell(owner, time, change, out);
                 self.after(slot, owner, true, time, out);
             }

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::age::Stretch;
-use super::board::BOARD;
+use super::board::is_board;
 use super::folder::{Folder, Name};
 use super::record::{Row, kind};
 use super::run::{Unpacker, Writer, mark};
@@ -97,7 +97,7 @@ impl Catalog {
     fn end_user(&mut self) {
         let (company, user, raw) = &mut self.user;
         // nobody's share: a company's wall is not kept for one user
-        let is_somebody = self.places.last().is_some_and(|place| *place != EVERYBODY) && user != BOARD;
+        let is_somebody = self.places.last().is_some_and(|place| *place != EVERYBODY) && !is_board(user);
         if is_somebody && let Some(sum) = self.companies.get_mut(*company) {
             Holding { company: *company, user, raw: *raw }.put(&mut self.table);
             sum.raw = sum.raw.saturating_add(*raw);

@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 use serde::{Deserialize, Serialize};
 
 use super::Store;
+use super::board::steps_place;
 use super::folder::Name;
 use super::front::Stop;
 use super::segment::Segment;
@@ -80,7 +81,11 @@ impl Order {
         let Some(user) = user else { return true };
         let file = store.folder.open_file(Name::Segment(segment.facts.number));
         let index = file.ok().and_then(|file| segment.index(&store.folder, &file));
-        index.is_none_or(|index| index.may_hold(place(company, user)))
+        // what is kept of the steps of his legs stands apart
+        let steps = self.purge.above.is_none().then(|| steps_place(company));
+        index.is_none_or(|index| {
+            index.may_hold(place(company, user)) || steps.is_some_and(|steps| index.may_hold(steps))
+        })
     }
 }
 

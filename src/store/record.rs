@@ -9,7 +9,7 @@ use std::sync::Arc;
 pub use super::gap::{Gap, GapCause};
 use super::wire::{Reader, put_address, put_bytes, put_varint};
 use crate::clock::Timestamp;
-use crate::event::{Change, Direction, DumpDetail, EndpointKey, Quality, Transport, UserKey};
+use crate::event::{Change, Direction, DumpDetail, EndpointKey, Quality, Step, Transport, UserKey};
 
 /// One record of one user, or of nobody known (the empty key).
 #[derive(Debug, Clone, PartialEq)]
@@ -124,6 +124,8 @@ pub(super) mod kind {
     pub(crate) const QUALITY: u8 = 4;
     /// See [`super::super::wall`].
     pub(crate) const WALL: u8 = 5;
+    /// See [`super::super::board`].
+    pub(crate) const STEP: u8 = 6;
 }
 
 /// The most bytes of one packet that are kept; a longer one is cut there and marked.
@@ -138,6 +140,8 @@ pub(super) enum Content<'a> {
     Quality(&'a Quality),
     /// Bytes of a [`super::wall::Page`].
     Wall(&'a [u8]),
+    /// Where a leg of a call stands.
+    Step(&'a Step),
 }
 
 impl<'a> From<&'a Payload> for Content<'a> {
@@ -159,6 +163,7 @@ impl Content<'_> {
             Self::Gap(_) => kind::GAP,
             Self::Quality(_) => kind::QUALITY,
             Self::Wall(_) => kind::WALL,
+            Self::Step(_) => kind::STEP,
         }
     }
 
@@ -195,6 +200,8 @@ impl Content<'_> {
                 put_bytes(head, quality.key.company.as_bytes());
                 put_bytes(head, quality.key.endpoint.as_bytes());
             }
+            // apart from the body, for a purge to know whose it is
+            Self::Step(step) => put_bytes(head, step.user.as_bytes()),
         }
     }
 
@@ -204,6 +211,7 @@ impl Content<'_> {
             // plain structs into a Vec: neither can fail
             Self::Change(change) => drop(serde_json::to_writer(out, change)),
             Self::Quality(quality) => drop(serde_json::to_writer(out, quality)),
+            Self::Step(step) => drop(serde_json::to_writer(out, step)),
             Self::Gap(_) => {}
             Self::Wall(bytes) => out.extend_from_slice(bytes),
         }
@@ -277,6 +285,17 @@ impl<'a> Row<'a> {
             _ => return None,
         };
         Some(Record { seq: self.seq, time: self.time, user: Arc::clone(user), payload })
+    }
+
+    /// Whose leg's step it is; `None`: it is none.
+    pub(super) fn step_user(&self) -> Option<&'a str> {
+        if self.kind == kind::STEP { Reader(self.head).str() } else { None }
+    }
+
+    /// The step of a leg; `None` for any other kind, and for a content of a later version.
+    pub(super) fn step(&self) -> Option<Step> {
+        let user = self.step_user()?.into();
+        Some(Step { user, ..serde_json::from_slice(self.body).ok()? })
     }
 
     fn packet(&self, head: &mut Reader<'_>, names: &mut Names) -> Option<Packet> {

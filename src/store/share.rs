@@ -10,7 +10,7 @@ use std::fs::File;
 use std::sync::Arc;
 
 use super::Store;
-use super::board::BOARD;
+use super::board::is_board;
 use super::folder::Name;
 use super::segment::Segment;
 use super::summary::holdings;
@@ -160,7 +160,7 @@ impl Store {
                 holder.bytes = holder.bytes.saturating_add(u64::from(entry.len));
             }
         }
-        sums.retain(|_, holder| *holder.user.user != *BOARD);
+        sums.retain(|_, holder| !is_board(&holder.user.user));
         sums
     }
 

@@ -33,7 +33,7 @@ impl Row<'_> {
 impl Cut {
     fn takes(&self, row: &Row<'_>) -> bool {
         let is_its = *self.purge.company == *row.company
-            && self.purge.user.as_deref().is_none_or(|user| user == row.user)
+            && self.purge.user.as_deref().is_none_or(|user| user == row.step_user().unwrap_or(row.user))
             && row.seq < self.until;
         is_its
             && match self.purge.above {

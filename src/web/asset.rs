@@ -20,10 +20,12 @@ struct Asset {
     text: &'static str,
 }
 
-static ALL: LazyLock<[Asset; 3]> = LazyLock::new(|| {
+static ALL: LazyLock<[Asset; 5]> = LazyLock::new(|| {
     [
         asset("app.css", "text/css; charset=utf-8", include_str!("../../web/app.css")),
         asset("app.js", "text/javascript; charset=utf-8", include_str!("../../web/app.js")),
+        asset("diag.css", "text/css; charset=utf-8", include_str!("../../web/diag.css")),
+        asset("diag.js", "text/javascript; charset=utf-8", include_str!("../../web/diag.js")),
         asset("icons.svg", "image/svg+xml", ICONS),
     ]
 });
@@ -33,7 +35,7 @@ fn asset(name: &'static str, kind: &'static str, text: &'static str) -> Asset {
     Asset { name, hashed: format!("{stem}-{:08x}.{end}", crc32fast::hash(text.as_bytes())), kind, text }
 }
 
-/// The name with checksum of `app.css`, `app.js` or `icons.svg`.
+/// The name with checksum of a file; empty: there is no such file.
 pub fn hashed(name: &str) -> &'static str {
     ALL.iter().find(|a| a.name == name).map_or("", |a| &a.hashed)
 }

@@ -11,7 +11,7 @@ use maud::{Markup, html};
 
 use crate::query::diagnostics::{Cursor, PacketDetail};
 use crate::web::auth::{Chief, Site, Whom, aside, param};
-use crate::web::diagnostics::{badge, marks, parties, way};
+use crate::web::diagnostics::packets::{badge, marks, parties, way};
 use crate::web::fault::Fault;
 use crate::web::text::{At, Line, Marked, Shape, count, raw, stamp};
 use crate::web::view::{Frame, Section, icon};
@@ -127,6 +127,9 @@ pub fn page(frame: &Frame, data: &PacketDetail) -> Markup {
                 }
                 @if let Some(older) = data.older {
                     a.button rel="next" href=(link(older)) data-key="j" { (icon("down")) "Older " kbd { "j" } }
+                }
+                @if let Some(user) = &data.user {
+                    a.button href={ (frame.links.diagnostics_page(user, "item/")) (line.at) "?m=" (line.at) } { (icon("diag")) "What it belongs to" }
                 }
                 a.button href={ (link(line.at)) "?raw=1" } download { (icon("save")) "Raw" }
             }

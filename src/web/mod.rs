@@ -22,12 +22,14 @@ pub mod administrators;
 pub mod asset;
 pub mod audit;
 pub mod auth;
+pub mod calls;
 pub mod diagnostics;
 pub mod fault;
 pub mod kept;
 pub mod login;
 pub mod message;
 pub mod monitoring;
+pub mod quality;
 pub mod serve;
 pub mod session;
 pub mod settings;
@@ -70,8 +72,13 @@ pub fn app(query: Query) -> Router {
         .route("/logout", post(login::leave))
         .route("/c/{company}/", get(monitoring::show))
         .route("/c/{company}/wall", get(monitoring::update))
+        .route("/c/{company}/calls", get(calls::show))
+        .route("/c/{company}/u/{user}/diag/call", get(calls::lead))
         .route("/c/{company}/u/{user}/t/{terminal}", get(terminal::show))
         .route("/c/{company}/u/{user}/diag", get(diagnostics::show))
+        .route("/c/{company}/u/{user}/diag/more", get(diagnostics::search::show))
+        .route("/c/{company}/u/{user}/diag/packets", get(diagnostics::packets::show))
+        .route("/c/{company}/u/{user}/diag/tail", get(diagnostics::tail::show))
         .route("/c/{company}/u/{user}/diag/{cursor}", get(message::show))
         .route("/configuration", get(settings::start))
         .route("/configuration/company/{company}", get(settings::show).post(settings::save))

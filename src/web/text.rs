@@ -3,11 +3,12 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use maud::{Markup, PreEscaped, Render, html};
 
 use crate::clock::Timestamp;
+use crate::query::legible::{Piece, misleads, pieces};
+pub use crate::query::words::span;
 
 /// Longest one-line text that a list shows, in characters; the rest becomes an ellipsis.
 const LINE_MAX: usize = 240;
@@ -67,16 +68,6 @@ pub fn brief(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Control, bidirectional, invisible and line-breaking characters. The joiners U+200C and U+200D are letters'
-/// parts in some scripts and stay.
-fn misleads(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{00ad}' | '\u{061c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}'
-            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}'
-            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-}
-
 /// How much of a moment is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
@@ -126,20 +117,6 @@ pub fn stamp(at: Timestamp) -> String {
         .unwrap_or_else(|_| "time".into())
 }
 
-/// A span in two units at most: `52 s`, `3 min 5 s`, `2 h 5 min`, `3 d 4 h`.
-pub fn span(span: Duration) -> String {
-    let s = span.as_secs();
-    let two = |big: u64, unit: &str, small: u64, small_unit: &str| {
-        if small == 0 { format!("{big} {unit}") } else { format!("{big} {unit} {small} {small_unit}") }
-    };
-    match s {
-        0..60 => format!("{s} s"),
-        60..3_600 => two(s / 60, "min", s % 60, "s"),
-        3_600..86_400 => two(s / 3_600, "h", s % 3_600 / 60, "min"),
-        _ => two(s / 86_400, "d", s % 86_400 / 3_600, "h"),
-    }
-}
-
 /// When something ends, counted from `now`: `in 52 s`, or `3 s ago`. The script counts on from its moment.
 pub fn until(end: Timestamp, now: Timestamp) -> Markup {
     let words = if end >= now {
@@ -185,6 +162,23 @@ pub fn segment(text: &str) -> String {
     if text.is_empty() || text == "." || text == ".." || text.starts_with('~') {
         out.push('~');
     }
+    encode(text, &mut out);
+    out
+}
+
+/// A link with fields of a query string after it.
+pub fn link(path: &str, fields: &[(&str, String)]) -> String {
+    let mut out = path.to_owned();
+    for (n, (name, value)) in fields.iter().enumerate() {
+        out.push(if n == 0 { '?' } else { '&' });
+        out.push_str(name);
+        out.push('=');
+        encode(value, &mut out);
+    }
+    out
+}
+
+fn encode(text: &str, out: &mut String) {
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
             out.push(char::from(byte));
@@ -193,7 +187,6 @@ pub fn segment(text: &str) -> String {
             let _ = write!(out, "%{byte:02X}");
         }
     }
-    out
 }
 
 /// Undoes the mark of [`segment`]; percent-encoding is already undone by the router.
@@ -205,23 +198,10 @@ pub fn unsegment(text: &str) -> &str {
 /// `\x00`, marked.
 pub fn raw(bytes: &[u8]) -> Markup {
     let mut out = String::with_capacity(bytes.len() + bytes.len() / 4);
-    for chunk in bytes.utf8_chunks() {
-        let mut rest = chunk.valid();
-        while let Some((at, bad)) =
-            rest.char_indices().find(|(_, c)| misleads(*c) && *c != '\n' && *c != '\t')
-        {
-            let (clean, tail) = rest.split_at(at);
-            clean.render_to(&mut out);
-            let after = tail.get(bad.len_utf8()..).unwrap_or_default();
-            if bad != '\r' || !after.starts_with('\n') {
-                let mut buffer = [0; 4];
-                escaped(bad.encode_utf8(&mut buffer).as_bytes(), &mut out);
-            }
-            rest = after;
-        }
-        rest.render_to(&mut out);
-        escaped(chunk.invalid(), &mut out);
-    }
+    pieces(bytes, |piece| match piece {
+        Piece::Plain(text) => text.render_to(&mut out),
+        Piece::Odd(bytes) => escaped(bytes, &mut out),
+    });
     PreEscaped(out)
 }
 

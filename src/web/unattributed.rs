@@ -9,7 +9,8 @@ use maud::{Markup, html};
 use crate::event::DumpDetail;
 use crate::query::unattributed::UnattributedPage;
 use crate::web::auth::{Chief, Site, aside};
-use crate::web::diagnostics::{Before, LIMIT, list, pager};
+use crate::web::diagnostics::packets::{LIMIT, list};
+use crate::web::diagnostics::{Before, pager};
 use crate::web::fault::Fault;
 use crate::web::settings::{Tab, tabs};
 use crate::web::terminal::failures;
@@ -63,7 +64,7 @@ pub fn page(frame: &Frame, data: &UnattributedPage, later: bool) -> Markup {
                 (list(&data.entries, &|at| frame.links.unattributed_packet(at)))
             }
         }
-        (pager(&here, later, data.next, data.entries.is_empty()))
+        (pager(&here, later, data.next.map(|next| format!("{here}?before={next}")), data.entries.is_empty()))
     };
     frame.page(Section::Configuration, "Unattributed", main)
 }

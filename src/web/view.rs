@@ -10,6 +10,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Json, Redirect, Response};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use crate::clock::Timestamp;
 use crate::directory::{Company, User};
 use crate::query::Viewer;
 use crate::query::diagnostics::Cursor;
@@ -47,6 +48,22 @@ impl Links {
         format!("{}/c/{}/", self.mount, segment(company))
     }
 
+    /// A company's calls with an anomaly.
+    pub fn calls(&self, company: &str) -> String {
+        format!("{}/c/{}/calls", self.mount, segment(company))
+    }
+
+    /// A call in a user's diagnostics, by what names one of its legs.
+    pub fn call(&self, user: &User, call_id: &str, at: Timestamp) -> String {
+        let id = segment(call_id);
+        format!("{}/diag/call?at={}&call-id={}", self.user(user), at.micros(), id.trim_start_matches('~'))
+    }
+
+    /// An item of a user's diagnostics with all its legs.
+    pub fn item(&self, user: &User, at: Cursor) -> String {
+        format!("{}/diag/item/{at}", self.user(user))
+    }
+
     /// What begins all links of a user.
     pub fn user(&self, user: &User) -> String {
         format!("{}/c/{}/u/{}", self.mount, segment(&user.key.company), segment(&user.key.user))
@@ -55,6 +72,11 @@ impl Links {
     /// A user's diagnostics.
     pub fn diagnostics(&self, user: &User) -> String {
         format!("{}/diag", self.user(user))
+    }
+
+    /// A page of a user's diagnostics (`item/1-2`, `packets`), with a query string or without.
+    pub fn diagnostics_page(&self, user: &User, page: &str) -> String {
+        format!("{}/diag/{page}", self.user(user))
     }
 
     /// One packet.
@@ -92,7 +114,7 @@ impl Links {
         self.to("/configuration/audit")
     }
 
-    fn asset(&self, name: &str) -> String {
+    pub(crate) fn asset(&self, name: &str) -> String {
         format!("{}/static/{}", self.mount, asset::hashed(name))
     }
 }
@@ -102,6 +124,7 @@ impl Links {
 #[expect(missing_docs, reason = "the names of the parts")]
 pub enum Section {
     Monitoring,
+    Calls,
     Configuration,
 }
 
@@ -144,6 +167,7 @@ impl Frame {
                     nav aria-label="Sections" {
                         @if let Some(company) = &self.company {
                             (tab(&links.wall(&company.id), "Monitoring", section == Section::Monitoring))
+                            (tab(&links.calls(&company.id), "Calls", section == Section::Calls))
                         } @else {
                             (tab(&links.to("/"), "Monitoring", section == Section::Monitoring))
                         }

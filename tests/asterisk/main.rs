@@ -10,6 +10,12 @@ mod page;
 mod pbx;
 mod phone;
 mod reload;
+#[path = "../scenario/mod.rs"]
+mod scenario;
+mod scenarios;
+mod scenes;
+mod script;
+mod stand;
 mod stickers;
 mod tls;
 
@@ -78,6 +84,8 @@ fn main() -> ExitCode {
     let kept = arguments.iter().any(|a| a == "--keep");
     if kept {
         keep::configure(&pbx);
+    } else {
+        scenarios::configure(&pbx);
     }
     pbx.start();
     let password = pbx.first_password();
@@ -113,6 +121,10 @@ fn main() -> ExitCode {
             }
         }
     }
+    let record = after("--record").map(PathBuf::from);
+    let (well, badly) = scenarios::run(&mut stage, &only, record.as_deref());
+    passed += well;
+    failed += badly;
     if failed > 0 {
         let log = stage.pbx.log();
         let lines: Vec<&str> = log.lines().filter(|l| l.contains("usermon") || l.contains("pjsip")).collect();

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::pbx::{Pbx, password, wait};
+use crate::script::Script;
 
 /// What a phone speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +34,26 @@ pub struct Message {
     pub text: String,
 }
 
+impl Message {
+    /// A message out of its text.
+    pub fn of(out: bool, text: &str) -> Self {
+        let call_id = text.lines().find_map(|line| line.strip_prefix("Call-ID:")).unwrap_or_default().trim();
+        Self {
+            out,
+            start_line: text.lines().next().unwrap_or_default().trim().to_owned(),
+            call_id: call_id.to_owned(),
+            size: u32::try_from(text.len()).unwrap(),
+            text: text.to_owned(),
+        }
+    }
+}
+
+/// The tag in a message's header.
+pub fn tag_of(message: &Message, header: &str) -> String {
+    let line = message.text.lines().find(|line| line.starts_with(header)).unwrap_or_default();
+    line.split(";tag=").nth(1).unwrap_or_default().trim().to_owned()
+}
+
 static NUMBER: AtomicU32 = AtomicU32::new(0);
 
 /// Starts SIPp with a scenario of this folder; `fields`: one line of what the scenario puts in.
@@ -45,24 +66,54 @@ pub fn sipp(
     fields: &[&str],
     more: &[&str],
 ) -> Phone {
-    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let name = format!("{number:03}-{scenario}-{user}");
-    let folder = pbx.phones();
-    let csv = folder.join(format!("{name}.csv"));
-    let log = folder.join(format!("{name}.log"));
+    let name = name(scenario, user);
+    let csv = pbx.phones().join(format!("{name}.csv"));
     fs::write(&csv, format!("SEQUENTIAL\n{}\n", fields.join(";"))).unwrap();
     let scenario =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/asterisk").join(format!("{scenario}.xml"));
+    let more = [&["-timeout", "60", "-inf", csv.to_str().unwrap()], more].concat();
+    start(pbx, name, &scenario, ("127.0.0.1", port), over, &more)
+}
+
+/// Starts SIPp with a script; `scene` is part of the Call-ID.
+pub fn play(pbx: &Pbx, scene: &str, script: &Script, port: u16) -> Phone {
+    let name = name(scene, script.account());
+    let scenario = pbx.phones().join(format!("{name}.xml"));
+    fs::write(&scenario, script.xml()).unwrap();
+    let call_id = format!("{name}-%u@127.0.0.1");
+    let mut more = vec!["-timeout", "100", "-cid_str", &call_id];
+    if script.careless {
+        more.extend(["-nr", "-pause_msg_ign"]);
+    }
+    let phone = start(pbx, name, &scenario, (script.address, port), Over::Udp, &more);
+    if script.is_called() {
+        listening(port, Over::Udp);
+    }
+    phone
+}
+
+fn name(what: &str, user: &str) -> String {
+    format!("{:03}-{what}-{user}", NUMBER.fetch_add(1, Ordering::Relaxed))
+}
+
+fn start(
+    pbx: &Pbx,
+    name: String,
+    scenario: &Path,
+    (address, port): (&str, u16),
+    over: Over,
+    more: &[&str],
+) -> Phone {
+    let folder = pbx.phones();
+    let log = folder.join(format!("{name}.log"));
     let mut command = Command::new("sipp");
     command
         .arg(format!("127.0.0.1:{}", pbx.sip))
         .arg("-sf")
         .arg(scenario)
-        .arg("-inf")
-        .arg(&csv)
-        .args(["-i", "127.0.0.1", "-p", &port.to_string(), "-nostdin", "-trace_msg", "-message_file"])
+        .args(["-i", address, "-p", &port.to_string(), "-nostdin", "-trace_msg", "-message_file"])
         .arg(&log)
-        .args(["-timeout", "60", "-timeout_error", "-trace_err", "-error_file"])
+        .args(["-timeout_error", "-trace_err", "-error_file"])
         .arg(folder.join(format!("{name}.err")))
         .args(["-t", if over == Over::Udp { "u1" } else { "t1" }])
         .args(more)
@@ -114,10 +165,15 @@ pub fn listening(port: u16, over: Over) {
 }
 
 impl Phone {
+    /// What it has seen so far.
+    pub fn seen(&self) -> Vec<Message> {
+        read(&self.log)
+    }
+
     /// Waits for its end; its messages, or what went wrong.
     pub fn finish(mut self) -> Result<Vec<Message>, String> {
         let mut status = None;
-        wait(Duration::from_secs(70), || {
+        wait(Duration::from_secs(110), || {
             status = self.child.try_wait().unwrap();
             status.is_some()
         });
@@ -150,14 +206,9 @@ pub fn read(log: &Path) -> Vec<Message> {
         // "UDP message sent (325 bytes):", "UDP message received [464] bytes :"
         let size: String =
             head.chars().skip_while(|c| !c.is_ascii_digit()).take_while(char::is_ascii_digit).collect();
-        let call_id = body.lines().find_map(|line| line.strip_prefix("Call-ID:")).unwrap_or_default().trim();
-        messages.push(Message {
-            out: head.contains("received"),
-            start_line: body.lines().next().unwrap_or_default().trim().to_owned(),
-            call_id: call_id.to_owned(),
-            size: size.parse().unwrap_or(0),
-            text: body.to_owned(),
-        });
+        let mut message = Message::of(head.contains("received"), body);
+        message.size = size.parse().unwrap_or(0);
+        messages.push(message);
     }
     messages
 }

@@ -10,6 +10,9 @@ mod pbx;
 #[expect(dead_code, reason = "the Asterisk test needs more of the phones")]
 mod phone;
 mod screen;
+#[path = "../asterisk/script.rs"]
+#[expect(dead_code, reason = "the Asterisk tests use the rest")]
+mod script;
 mod wall;
 
 use std::path::PathBuf;

@@ -54,7 +54,7 @@ pub(crate) struct Site {
     pub(crate) app: Router,
     pub(crate) query: Query,
     pub(crate) state: Arc<State>,
-    store: Arc<Store>,
+    pub(crate) store: Arc<Store>,
     audit: Arc<Audit>,
     clock: Clock,
     /// Removed with everything in it when the test ends.
@@ -178,24 +178,33 @@ impl Site {
     }
 
     fn keep_record(&self, user: UserKey, bytes: &[u8], attribution: Attribution) -> Cursor {
-        let packet = Packet {
-            direction: Direction::In,
-            transport: Transport::Udp,
-            local: "192.0.2.1:5060".parse().unwrap(),
-            far: "192.0.2.17:5060".parse().unwrap(),
-            detail: DumpDetail::Full,
-            attribution,
-            cut: false,
-            unsure: false,
-            original_len: u32::try_from(bytes.len()).unwrap(),
-            endpoint: "e0".into(),
-            linked: "".into(),
-            bytes: bytes.into(),
-        };
+        self.keep_packet(user, Packet { attribution, ..packet(bytes) })
+    }
+
+    /// Keeps a packet of this user.
+    pub(crate) fn keep_packet(&self, user: UserKey, packet: Packet) -> Cursor {
         let user = Arc::new(user);
         let mut records = [Record { seq: 0, time: self.clock.now(), user, payload: Payload::Packet(packet) }];
         self.store.append(&mut records).unwrap();
         Cursor { time: records[0].time, seq: records[0].seq }
+    }
+}
+
+/// A packet that came in whole from one phone of user 101 of `acme`.
+pub(crate) fn packet(bytes: &[u8]) -> Packet {
+    Packet {
+        direction: Direction::In,
+        transport: Transport::Udp,
+        local: "192.0.2.1:5060".parse().unwrap(),
+        far: "192.0.2.17:5060".parse().unwrap(),
+        detail: DumpDetail::Full,
+        attribution: Attribution::Proven,
+        cut: false,
+        unsure: false,
+        original_len: u32::try_from(bytes.len()).unwrap(),
+        endpoint: "e0".into(),
+        linked: "".into(),
+        bytes: bytes.into(),
     }
 }
 

@@ -25,6 +25,8 @@ enum { CALLS = 1, IS_CALLED };
 
 static struct stasis_subscription *channels;
 static struct stasis_subscription *rtcp;
+/* Unique ids of the legs on hold: a snapshot does not say so. Used by one thread, that of `channels`. */
+static struct ao2_container *held;
 
 /* "PJSIP/1001-0000002a" is a channel of the endpoint 1001; anything else gives the empty span. */
 static usermon_bytes endpoint_of(const char *name)
@@ -79,6 +81,21 @@ static uint32_t phase_of(const struct ast_channel_snapshot *snapshot)
 	return snapshot->state == AST_STATE_UP ? UP : RINGING;
 }
 
+/* The same, with the hold that was told before. */
+static uint32_t phase_now(const struct ast_channel_snapshot *snapshot)
+{
+	uint32_t phase = phase_of(snapshot);
+	char *leg = ao2_find(held, snapshot->base->uniqueid, OBJ_SEARCH_KEY);
+
+	if (leg && phase == ENDED) {
+		ast_str_container_remove(held, leg);
+	} else if (leg && phase == UP) {
+		phase = HELD;
+	}
+	ao2_cleanup(leg);
+	return phase;
+}
+
 static void tell_call(const struct ast_channel_snapshot *snapshot, uint32_t phase, const struct timeval *when)
 {
 	usermon_call call = { .size = sizeof(call), .phase = phase };
@@ -125,14 +142,18 @@ static void on_channel(void *data, struct stasis_subscription *subscription, str
 		struct ast_channel_snapshot_update *update = stasis_message_data(message);
 
 		if (!update->old_snapshot || differs(update->old_snapshot, update->new_snapshot)) {
-			tell_call(update->new_snapshot, phase_of(update->new_snapshot), when);
+			tell_call(update->new_snapshot, phase_now(update->new_snapshot), when);
 		}
 	} else if (stasis_message_type(message) == ast_channel_hold_type()
 		|| stasis_message_type(message) == ast_channel_unhold_type()) {
 		struct ast_channel_blob *blob = stasis_message_data(message);
 
 		if (blob->snapshot && phase_of(blob->snapshot) == UP) {
-			tell_call(blob->snapshot, stasis_message_type(message) == ast_channel_hold_type() ? HELD : UP, when);
+			ast_str_container_remove(held, blob->snapshot->base->uniqueid);
+			if (stasis_message_type(message) == ast_channel_hold_type()) {
+				ast_str_container_add(held, blob->snapshot->base->uniqueid);
+			}
+			tell_call(blob->snapshot, phase_now(blob->snapshot), when);
 		}
 	}
 }
@@ -213,6 +234,8 @@ void usermon_calls_stop(void)
 {
 	rtcp = stasis_unsubscribe_and_join(rtcp);
 	channels = stasis_unsubscribe_and_join(channels);
+	ao2_cleanup(held);
+	held = NULL;
 }
 
 static int each_channel(void *snapshot, void *arg, int flags)
@@ -225,7 +248,8 @@ int usermon_calls_start(void)
 {
 	struct ao2_container *now;
 
-	channels = stasis_subscribe(ast_channel_topic_all(), on_channel, NULL);
+	held = ast_str_container_alloc_options(AO2_ALLOC_OPT_LOCK_MUTEX, 64);
+	channels = held ? stasis_subscribe(ast_channel_topic_all(), on_channel, NULL) : NULL;
 	rtcp = stasis_subscribe(ast_rtp_topic(), on_rtcp, NULL);
 	if (!channels || !rtcp) {
 		ast_log(LOG_ERROR, "can't watch channels: out of memory\n");

@@ -1,123 +1,96 @@
-//! Diagnostics: a user's packets of the last two days as a list, newest first, a page at a time, with what is missing
-//! and what changed in its place. The reading is audited by `query`.
+//! A user's packets as a list, newest first, a page at a time, with what is missing and what changed in its place; narrowed
+//! by the same filter as the list of what happened. The reading is audited by `query`.
 
 use std::sync::Arc;
 
 use axum::extract::{Query as Args, State};
 use maud::{Markup, html};
 
+use super::{Fields, NOBODY, asked, fields, follows, form, off, pager, tabs, tail};
 use crate::event::{Direction, DumpDetail};
-use crate::query::diagnostics::{Cursor, DiagnosticsPage, Entry, PacketLine};
+use crate::query::diagnostics::{Cursor, Entry, PacketLine};
+use crate::query::history::Asked;
+use crate::query::history::packets::Packets;
 use crate::web::auth::{Site, Whom, aside};
 use crate::web::fault::Fault;
-use crate::web::kept::button;
-use crate::web::text::{At, Line, Shape, brief, count, day};
+use crate::web::text::{At, Line, Shape, brief, count, day, link};
 use crate::web::view::{Frame, Section, icon};
 
 /// Lines of a page.
 pub(crate) const LIMIT: usize = 200;
 
-/// Where the page begins.
-#[derive(serde::Deserialize)]
-pub(crate) struct Before {
-    before: Option<String>,
-}
-
-impl Before {
-    /// `None`: at the newest.
-    pub(crate) fn cursor(&self) -> Result<Option<Cursor>, Fault> {
-        let text = self.before.as_deref().filter(|text| !text.is_empty());
-        text.map(str::parse).transpose().map_err(|()| {
-            Fault::Missing(
-                "This place of the history can't be understood. Open the page from the navigation again.",
-            )
-        })
-    }
-}
-
-/// `GET /c/{company}/u/{user}/diag?before=CURSOR`.
+/// `GET /c/{company}/u/{user}/diag/packets`.
 pub(crate) async fn show(
     State(site): State<Arc<Site>>,
     whom: Whom,
-    Args(before): Args<Before>,
+    Args(fields): Fields,
 ) -> Result<Markup, Fault> {
-    let before = before.cursor()?;
+    let asked = asked(&fields)?;
     let (query, viewer, key) =
         (site.query.clone(), whom.place.visitor.viewer.clone(), Arc::clone(&whom.user.key));
-    let data = aside(move || query.diagnostics(&viewer, &key, before, LIMIT))
+    let wish = asked.clone();
+    let data = aside(move || query.packets(&viewer, &key, &wish, LIMIT))
         .await?
         .map_err(Fault::inside)?
-        .ok_or(Fault::Missing("There is no such user in this company."))?;
-    Ok(page(&site.frame(&whom.place.visitor, Some(&whom.place.company)), &data, before.is_some()))
+        .ok_or(NOBODY)?;
+    Ok(page(&site.frame(&whom.place.visitor, Some(&whom.place.company)), &data, &asked))
 }
 
-/// The whole page; `later`: it is not the newest one.
-pub fn page(frame: &Frame, data: &DiagnosticsPage, later: bool) -> Markup {
-    let user = &data.user;
-    let here = frame.links.diagnostics(user);
+/// The whole page.
+pub fn page(frame: &Frame, data: &Packets, asked: &Asked) -> Markup {
+    let later = asked.past.is_some() || asked.before.is_some();
+    let page = &data.page;
+    let user = &page.user;
+    let here = frame.links.diagnostics_page(user, "packets");
+    let newest = link(&here, &fields(asked));
     let title = format!("{} {}", user.name, user.surname);
     let main = html! {
+        link rel="stylesheet" href=(frame.links.asset("diag.css"));
         p.crumbs {
-            a href=(frame.links.wall(&user.key.company)) { "Monitoring" } " › " (Line(&title)) " " (Line(&user.extension))
-            " › diag"
+            a href=(frame.links.wall(&user.key.company)) { "Monitoring" } " › "
+            a href=(frame.links.diagnostics(user)) { (Line(&title)) " " (Line(&user.extension)) " diag" }
+            " › packets"
         }
         div.head {
             div {
                 h1 { (Line(&title)) " " small { (Line(&user.extension)) } }
                 p.taken {
-                    "As of " (At(data.at, Shape::Full)) " · dump detail " b { (data.detail.word()) }
+                    "As of " (At(page.at, Shape::Full)) " · dump detail " b { (page.detail.word()) }
                     " · newest first"
                 }
             }
-            a.button href=(here) { (icon("refresh")) @if later { "Newest" } @else { "Reload" } }
+            (tabs(&link(&frame.links.diagnostics(user), &fields(asked)), &newest, false))
+            @if !later { (tail::button(frame, user, &asked.filter, page)) }
+            a.button href=(newest) { (icon("refresh")) @if later { "Newest" } @else { "Reload" } }
         }
-        @if data.detail == DumpDetail::Off { (off(frame, data)) }
-        @if data.entries.is_empty() {
-            @if data.detail != DumpDetail::Off {
-                div.empty {
-                    @if later { p { "Nothing older is kept." } } @else {
-                        p { strong { "No packets yet." } }
-                        p { "Packets of this user appear here as soon as a terminal registers or a call begins." }
-                    }
-                }
-            }
-        } @else {
-            (list(&data.entries, &|at| frame.links.packet(user, at)))
+        @if page.detail == DumpDetail::Off {
+            (off(frame, &user.key.company, page.entries.iter().any(|e| matches!(e, Entry::Packet(_)))))
         }
-        (pager(&here, later, data.next, data.entries.is_empty()))
-        @if frame.is_super() {
-            div.lone { (button(frame, &user.key.company, Some(&user.key.user), "Remove this user's packets")) }
+        (form::form(&here, &asked.filter, &[]))
+        @if page.entries.is_empty() {
+            @if page.detail != DumpDetail::Off || asked.filter.is_narrow() { (nothing(asked, later)) }
         }
+        @if !page.entries.is_empty() || !later {
+            (list(&page.entries, &|at| frame.links.packet(user, at)))
+        }
+        (pager(&newest, later, follows(&here, asked, data.past, data.next), page.entries.is_empty()))
+        script src=(frame.links.asset("diag.js")) defer {}
     };
-    frame.page(Section::Monitoring, &format!("diag {title}"), main)
+    frame.page(Section::Monitoring, &format!("packets {title}"), main)
 }
 
-fn off(frame: &Frame, data: &DiagnosticsPage) -> Markup {
+fn nothing(asked: &Asked, later: bool) -> Markup {
     html! {
-        div.notice {
-            p { strong { "Diagnostics is not activated for this company." } }
-            p {
-                "The dump detail is " b { "off" } ": nothing is kept of new packets. "
-                @if frame.is_super() {
-                    "Choose another level in the "
-                    a href=(frame.links.settings(&data.user.key.company)) { "General Settings" } "."
-                } @else { "A super-admin can choose another level." }
-                @if data.entries.iter().any(|e| matches!(e, Entry::Packet(_))) {
-                    " Packets below were kept before it was set to off; they stay until their retention ends"
-                    @if frame.is_super() { ", or until you remove them" } "."
-                 }
+        div.empty #nothing {
+            @if asked.filter.fields().is_empty() {
+                @if later { p { "Nothing older is kept." } } @else {
+                    p { strong { "No packets yet." } }
+                    p { "Packets of this user appear here as soon as a terminal registers or a call begins." }
+                }
+            } @else {
+                p { strong { "No packet fits." } }
+                p { "Remove a part of the filter above, or look at a longer stretch." }
             }
-        }
-    }
-}
-
-/// The way to the other pages of a history that begins at `here`.
-pub(crate) fn pager(here: &str, later: bool, next: Option<Cursor>, is_empty: bool) -> Markup {
-    html! {
-        p.pager {
-            @if later { a.button href=(here) { "Newest" } }
-            @if let Some(next) = next { a.button rel="next" href={ (here) "?before=" (next) } { "Older" } }
-            @else if !is_empty { span.hint { "This is the oldest that is kept." } }
         }
     }
 }
@@ -143,31 +116,7 @@ pub(crate) fn list(entries: &[Entry], link: &dyn Fn(Cursor) -> String) -> Markup
                         tr.day { th colspan="7" scope="rowgroup" { (At(at, Shape::Day)) } }
                         ({ last = today; "" })
                     }
-                    @match entry {
-                        Entry::Packet(packet) => { (packet_row(&link(packet.at), packet)) }
-                        Entry::Gap { from, to, words, .. } => {
-                            tr.gap {
-                                td { (At(*to, Shape::Fine)) }
-                                td colspan="6" {
-                                    (icon("gap")) strong { "Gap " } (Line(words)) " "
-                                    span.hint { (At(*from, Shape::Fine)) " to " (At(*to, Shape::Fine)) }
-                                }
-                            }
-                        }
-                        Entry::Lowered { from, to } => {
-                            tr.gap {
-                                td { (At(*to, Shape::Fine)) }
-                                td colspan="6" {
-                                    (icon("gap")) strong { "Less detail " }
-                                    "Overload: packets are kept with less than the dump detail here. "
-                                    span.hint { (At(*from, Shape::Fine)) " to " (At(*to, Shape::Fine)) }
-                                }
-                            }
-                        }
-                        Entry::Change { at, words } => {
-                            tr.change { td { (At(at.time, Shape::Fine)) } td colspan="6" { (Line(words)) } }
-                        }
-                    }
+                    (row(entry, link))
                 }
             }
         }
@@ -175,9 +124,40 @@ pub(crate) fn list(entries: &[Entry], link: &dyn Fn(Cursor) -> String) -> Markup
     }
 }
 
+/// One line; `link` leads to a packet.
+pub(crate) fn row(entry: &Entry, link: &dyn Fn(Cursor) -> String) -> Markup {
+    html! {
+        @match entry {
+            Entry::Packet(packet) => { (packet_row(&link(packet.at), packet)) }
+            Entry::Gap { from, to, words, .. } => {
+                tr.gap {
+                    td { (At(*to, Shape::Fine)) }
+                    td colspan="6" {
+                        (icon("gap")) strong { "Gap " } (Line(words)) " "
+                        span.hint { (At(*from, Shape::Fine)) " to " (At(*to, Shape::Fine)) }
+                    }
+                }
+            }
+            Entry::Lowered { from, to } => {
+                tr.gap {
+                    td { (At(*to, Shape::Fine)) }
+                    td colspan="6" {
+                        (icon("gap")) strong { "Less detail " }
+                        "Overload: packets are kept with less than the dump detail here. "
+                        span.hint { (At(*from, Shape::Fine)) " to " (At(*to, Shape::Fine)) }
+                    }
+                }
+            }
+            Entry::Change { at, words } => {
+                tr.change data-at=(at) { td { (At(at.time, Shape::Fine)) } td colspan="6" { (Line(words)) } }
+            }
+        }
+    }
+}
+
 fn packet_row(link: &str, packet: &PacketLine) -> Markup {
     html! {
-        tr.packet {
+        tr.packet data-at=(packet.at) {
             td.tc { (At(packet.at.time, Shape::Fine)) }
             td.wy { (way(packet.direction)) }
             td.ms {

@@ -1,0 +1,6 @@
+//! Breaks when a history that is taken away as a file is not what was kept: a message that Wireshark's family does not read,
+//! or reads twice, with another address, port or time; a line that a program can't read; a name that a token should hide.
+
+mod capture;
+mod lines;
+mod record;
