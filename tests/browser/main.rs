@@ -10,7 +10,7 @@ mod pbx;
 #[expect(dead_code, reason = "the Asterisk test needs more of the phones")]
 mod phone;
 mod screen;
-#[path = "../asterisk/script.rs"]
+#[path = "../asterisk/script/mod.rs"]
 #[expect(dead_code, reason = "the Asterisk tests use the rest")]
 mod script;
 mod wall;

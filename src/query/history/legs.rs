@@ -174,6 +174,7 @@ impl Query {
             joined.take(records, owner.as_ref(), &hash);
         }
         joined.settle();
+        joined.judge();
         Ok(Some(joined))
     }
 

@@ -86,7 +86,9 @@ impl<'a> Sieve<'a> {
         let filter = self.filter;
         let method = match self.method {
             _ if filter.method.is_empty() => true,
-            Method::Other => message.scan().transaction_method().eq_ignore_ascii_case(filter.method.as_bytes()),
+            Method::Other => {
+                message.scan().transaction_method().eq_ignore_ascii_case(filter.method.as_bytes())
+            }
             known => message.method == known,
         };
         let status = |wish: super::filter::Statuses| {

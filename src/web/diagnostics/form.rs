@@ -147,7 +147,12 @@ fn moment(name: &str, label: &str, at: Option<Timestamp>) -> Markup {
 }
 
 fn status(filter: &Filter) -> String {
-    filter.fields().into_iter().find(|(name, _)| *name == "status").map(|(_, value)| value).unwrap_or_default()
+    filter
+        .fields()
+        .into_iter()
+        .find(|(name, _)| *name == "status")
+        .map(|(_, value)| value)
+        .unwrap_or_default()
 }
 
 /// What is set, each part a link that removes it.

@@ -93,7 +93,8 @@ impl Table {
     /// stays.
     pub(super) fn address(&mut self, address: IpAddr) -> IpAddr {
         let address = address.to_canonical();
-        if !self.with_addresses || address.is_loopback() || address.is_unspecified() || address.is_multicast() {
+        if !self.with_addresses || address.is_loopback() || address.is_unspecified() || address.is_multicast()
+        {
             return address;
         }
         if let Some(known) = self.addresses.get(&address) {

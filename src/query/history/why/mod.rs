@@ -15,6 +15,7 @@ mod other;
 mod registration;
 mod unanswered;
 
+pub(super) use case::label;
 use case::{Case, Found};
 
 /// How something ended.
@@ -103,14 +104,12 @@ fn judge(rules: &'static [Rule], case: &Case<'_>) -> Verdict {
 }
 
 /// How a call ended, by the leg that tells it.
-pub(super) fn call(history: &History, chief: &Leg<'_>, far: &Party) -> Verdict {
-    let case = Case::of_leg(history, chief, far);
+pub(super) fn call(chief: &Leg<'_>, far: &Party, has_gap: bool) -> Verdict {
+    let case = Case::of_leg(chief, far, has_gap);
     let is_answered = chief.answered.is_some() || (chief.invite.is_none() && chief.bye.is_some());
     let rules = if is_answered { answered::RULES } else { unanswered::RULES };
     let mut verdict = judge(rules, &case);
-    if let Some(diverted) = case.diverted() {
-        verdict.words.push_str(&diverted);
-    }
+    verdict.words.push_str(&case.notes());
     verdict
 }
 

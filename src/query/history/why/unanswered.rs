@@ -31,7 +31,7 @@ pub(super) const RULES: &[Rule] = &[
         out: "{failure}",
         into: "Wrong password: the phone refused the PBX's credentials.",
         advice: "Compare the user name and the password on the phone with those of the account on the PBX.",
-        fits: |case| case.told(FailureCause::WrongPassword).or_else(|| password(case)),
+        fits: |case| case.told(FailureCause::WrongPassword).or_else(|| case.password_refused()),
     },
     Rule {
         name: "unknown-user",
@@ -162,12 +162,24 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         name: "declined",
-        looks_at: "603, 607, 608, or cause 21",
+        looks_at: "603, 607, 608; where the user calls also cause 21 after ringing",
         outcome: Outcome::Missed,
-        out: "{far}, or a rule of the PBX, declined the call ({answer}).",
+        out: "{far} declined the call ({answer}).",
         into: "Declined at the phone ({answer}).",
         advice: "",
-        fits: |case| case.refused(&[603, 607, 608], &[21]),
+        fits: |case| {
+            let has_rung = case.leg?.rang.is_some();
+            case.refused(&[603, 607, 608], if has_rung { &[21] } else { &[] })
+        },
+    },
+    Rule {
+        name: "rejected",
+        looks_at: "cause 21 without ringing",
+        outcome: Outcome::Missed,
+        out: "{far}, or a rule of the PBX, rejected the call ({answer}).",
+        into: "The PBX rejected the call.",
+        advice: "",
+        fits: |case| case.refused(&[], &[21]),
     },
     Rule {
         name: "not-registered",
@@ -207,18 +219,27 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         name: "not-found",
-        looks_at: "404, 410, 416, or cause 1, 2, 3 or 22",
+        looks_at: "404, 410, 416, 604, or cause 1 or 22",
         outcome: Outcome::Failed,
-        out: "No such number: the PBX knows no way to {far} ({answer}).",
+        out: "No such number: the PBX does not know {number} ({answer}).",
         into: "The phone does not know whom it was called as ({answer}).",
         advice: "Where the user calls: check the number and the dial plan. Where the phone refuses: compare its account with the PBX's.",
-        fits: |case| case.refused(&[404, 410, 416, 604], &[1, 2, 3, 22]),
+        fits: |case| case.refused(&[404, 410, 416, 604], &[1, 22]),
+    },
+    Rule {
+        name: "no-route",
+        looks_at: "cause 2 or 3",
+        outcome: Outcome::Failed,
+        out: "The PBX found no way to {number}: no terminal of theirs is registered, or no trunk takes it ({answer}).",
+        into: "The PBX found no way to the user: no terminal was registered.",
+        advice: "Look at the registrations of the one who was called, at that time, or at the trunk.",
+        fits: |case| case.refused(&[], &[2, 3]),
     },
     Rule {
         name: "number-incomplete",
         looks_at: "484, or cause 28",
         outcome: Outcome::Failed,
-        out: "The number {far} is not complete ({answer}).",
+        out: "The number {number} is not complete ({answer}).",
         into: "The phone found the number not complete ({answer}).",
         advice: "Check the number, and how long the phone waits for more digits.",
         fits: |case| case.refused(&[484], &[28]),
@@ -304,7 +325,7 @@ pub(super) const RULES: &[Rule] = &[
         outcome: Outcome::Failed,
         out: "The PBX forbids this call ({answer}).",
         into: "The phone forbids this call ({answer}).",
-        advice: "Check what the user may dial.",
+        advice: "Check what the user may dial, and whether an access list lets {from} in.",
         fits: |case| case.refused(&[403], &[]),
     },
     Rule {
@@ -340,12 +361,6 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
 ];
-
-fn password(case: &Case<'_>) -> Option<Found> {
-    let answer = case.credentials_refused().filter(|m| m.status != Some(403))?;
-    let words = crate::query::words::cause_words(FailureCause::WrongPassword);
-    Some(Found::from(answer).with("failure", words))
-}
 
 /// The CANCEL, else what ended it.
 fn cancelled(case: &Case<'_>) -> Found {
