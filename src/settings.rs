@@ -12,6 +12,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::RwLock;
@@ -64,6 +65,8 @@ pub struct Settings {
     table: RwLock<Table>,
     /// One setter at a time, while readers go on.
     turn: Turn,
+    /// Of what `table` holds.
+    generation: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -114,7 +117,8 @@ impl Settings {
             retention: config.store.retention,
             declared: Vec::new(),
         };
-        let settings = Self { path, table: RwLock::new(table), turn: Turn::default() };
+        let settings =
+            Self { path, table: RwLock::new(table), turn: Turn::default(), generation: AtomicU64::new(1) };
         settings.configure(config);
         Ok(settings)
     }
@@ -127,6 +131,7 @@ impl Settings {
             table.dump_detail = config.dump_detail;
             table.retention = config.store.retention;
             table.declared = declared;
+            self.generation.fetch_add(1, Ordering::Release);
             let both = |person: &&Person| table.declared.iter().any(|known| same(&known.name, &person.name));
             table.stored.administrators.iter().filter(both).map(|person| person.name.to_string()).collect()
         };
@@ -136,7 +141,12 @@ impl Settings {
         }
     }
 
-    /// The dump detail in force. Called per packet: one read lock, one hash look-up.
+    /// Grows with each change, never zero. No lock.
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// The dump detail in force. One read lock, one hash look-up.
     pub fn dump_detail(&self, company: &str) -> DumpDetail {
         self.table.read().dump_detail(company)
     }
@@ -296,6 +306,7 @@ impl Settings {
         };
         file::write(&self.path, &next)?;
         self.table.write().stored = Arc::new(next);
+        self.generation.fetch_add(1, Ordering::Release);
         Ok(out)
     }
 }

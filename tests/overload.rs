@@ -80,7 +80,7 @@ impl Fates {
             }
             Caught::Dropped(dropped) => self.dropped += dropped.packets,
             Caught::Change { change: Change::Sticker { calls, .. }, .. } => self.changes.push(*calls),
-            Caught::Change { .. } | Caught::Quality { .. } => panic!("{caught:?}"),
+            Caught::Change { .. } | Caught::Quality { .. } | Caught::Call(_) => panic!("{caught:?}"),
         }
     }
 

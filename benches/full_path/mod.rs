@@ -121,8 +121,8 @@ fn parts<'a>(captured: &'a Captured<'_>) -> PacketParts<'a> {
         cut: captured.cut,
         unsure: captured.unsure,
         original_len: captured.original_len,
-        endpoint: &captured.endpoint,
-        linked: &captured.linked,
+        endpoint: captured.endpoint,
+        linked: captured.linked,
         bytes: captured.bytes,
     }
 }
@@ -168,7 +168,7 @@ pub(crate) fn run(root: &Path, packets: usize) {
                         assert_eq!(captured.certainty, Certainty::Proven);
                         kept += 1;
                         let time = captured.packet.time;
-                        store.append_packet(time, &captured.user, parts(&captured)).expect("open");
+                        store.append_packet(time, captured.user, parts(&captured)).expect("open");
                     }
                 };
                 while drain.round(now, &mut sink) > 0 {}
@@ -223,12 +223,12 @@ fn sample(pbx: &Pbx, store: &Store, mix: &mut Mix, spent: &mut Spent) {
     });
     let captured: Vec<Captured<'_>> = owned
         .iter()
-        .zip(attributed)
+        .zip(&attributed)
         .zip(redacted.iter().zip(&outs))
         .map(|((packet, attributed), (redacted, bytes))| Captured {
-            user: attributed.user.expect("proven"),
-            endpoint: attributed.endpoint,
-            linked: attributed.linked,
+            user: attributed.user.as_ref().expect("proven"),
+            endpoint: &attributed.endpoint,
+            linked: &attributed.linked,
             certainty: attributed.certainty,
             detail: DumpDetail::Full,
             cut: redacted.cut,
@@ -240,7 +240,7 @@ fn sample(pbx: &Pbx, store: &Store, mix: &mut Mix, spent: &mut Spent) {
         .collect();
     timed(&mut spent.append, || {
         for captured in &captured {
-            let seq = store.append_packet(captured.packet.time, &captured.user, parts(captured));
+            let seq = store.append_packet(captured.packet.time, captured.user, parts(captured));
             black_box(seq.expect("open"));
         }
     });

@@ -120,8 +120,8 @@ impl Chunk {
         Rest(self.bytes.get(self.read..)?).array().map(u64::from_le_bytes)
     }
 
-    /// The next packet. `None`: all were read.
-    pub(super) fn pop(&mut self) -> Option<Owned> {
+    /// Puts the next packet into `packet`, whose room it uses again. `None`: all were read.
+    pub(super) fn pop(&mut self, packet: &mut Owned) -> Option<()> {
         let mut rest = Rest(self.bytes.get(self.read..)?);
         let _place: [u8; 8] = rest.array()?;
         let time = Timestamp(i64::from_le_bytes(rest.array()?));
@@ -132,9 +132,11 @@ impl Chunk {
         let company_len = u16::from_le_bytes(rest.array()?);
         let endpoint_len = u16::from_le_bytes(rest.array()?);
         let len = usize::try_from(kept_len).ok()? + usize::from(company_len) + usize::from(endpoint_len);
-        let bytes = rest.0.get(..len)?.into();
+        let mut bytes = std::mem::take(&mut packet.bytes);
+        bytes.clear();
+        bytes.extend_from_slice(rest.0.get(..len)?);
         self.read += HEAD + len;
-        Some(Owned {
+        *packet = Owned {
             time,
             direction: if direction == Direction::In as u8 { Direction::In } else { Direction::Out },
             transport: Transport::from_number(transport),
@@ -144,6 +146,7 @@ impl Chunk {
             kept_len,
             company_len,
             bytes,
-        })
+        };
+        Some(())
     }
 }

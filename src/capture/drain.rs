@@ -34,11 +34,11 @@ const ROUND: usize = 2_048;
 #[derive(Debug)]
 pub struct Captured<'a> {
     /// Whose it is; the empty key: nobody known.
-    pub user: Arc<UserKey>,
+    pub user: &'a Arc<UserKey>,
     /// The endpoint; empty: not known.
-    pub endpoint: Arc<str>,
+    pub endpoint: &'a Arc<str>,
     /// What joins the legs of the call, if the PBX said; empty: not known.
-    pub linked: Arc<str>,
+    pub linked: &'a Arc<str>,
     /// How sure it is that it is this user's.
     pub certainty: Certainty,
     /// The dump detail in force.
@@ -104,7 +104,10 @@ pub struct Drain {
     reported_drops: u64,
     nobody: Arc<UserKey>,
     gate: Gate,
+    details: Details,
     marks: Marks,
+    /// Where the packet in hand is; used for each.
+    room: Owned,
     out: Vec<u8>,
 }
 
@@ -112,6 +115,26 @@ pub struct Drain {
 struct Waiting {
     packet: Owned,
     since: Timestamp,
+}
+
+/// The dump detail of the company of the packet before: mostly that of the next one too.
+#[derive(Debug, Default)]
+struct Details {
+    company: Arc<str>,
+    /// The settings' generation; zero: nothing was asked yet.
+    generation: u64,
+    detail: DumpDetail,
+}
+
+impl Details {
+    fn of(&mut self, company: &Arc<str>, settings: &Settings) -> DumpDetail {
+        let generation = settings.generation();
+        if generation != self.generation || self.company != *company {
+            let detail = settings.dump_detail(company);
+            *self = Self { company: company.clone(), generation, detail };
+        }
+        self.detail
+    }
 }
 
 impl Drain {
@@ -127,7 +150,9 @@ impl Drain {
             reported_drops: 0,
             nobody: Arc::default(),
             gate: Gate::new(&Limits::NONE, Arc::default()),
+            details: Details::default(),
             marks: Marks::default(),
+            room: Owned::empty(),
             out: Vec::with_capacity(2_048),
         }
     }
@@ -152,27 +177,19 @@ impl Drain {
         });
         self.report_drops(sink);
         self.retry(now, sink);
+        // not put back by a panic
+        let mut room = std::mem::replace(&mut self.room, Owned::empty());
         let mut taken = 0;
         while taken < ROUND
-            && let Some(item) = self.tap.take()
+            && let Some(item) = self.tap.take(&mut room)
         {
             taken += 1;
             match item {
-                Item::Packet(packet) => self.packet(packet, now, sink),
-                Item::News(News::Happened(event, changes)) => {
-                    if let Some(event) = &event {
-                        self.attributor.observe(event);
-                    }
-                    for (user, time, change) in changes {
-                        sink(Caught::Change { user, time, change });
-                    }
-                    if let Some(Event::Call(call)) = event {
-                        sink(Caught::Call(call));
-                    }
-                }
-                Item::News(News::Quality(user, quality)) => sink(Caught::Quality { user, quality }),
+                Item::Packet => self.packet(&room, now, sink),
+                Item::News(news) => self.news(*news, sink),
             }
         }
+        self.room = room;
         taken
     }
 
@@ -194,6 +211,23 @@ impl Drain {
         taken
     }
 
+    fn news(&self, news: News, sink: &mut dyn FnMut(Caught<'_>)) {
+        match news {
+            News::Happened(event, changes) => {
+                if let Some(event) = &event {
+                    self.attributor.observe(event);
+                }
+                for (user, time, change) in changes {
+                    sink(Caught::Change { user, time, change });
+                }
+                if let Some(Event::Call(call)) = event {
+                    sink(Caught::Call(call));
+                }
+            }
+            News::Quality(user, quality) => sink(Caught::Quality { user, quality }),
+        }
+    }
+
     fn report_drops(&mut self, sink: &mut dyn FnMut(Caught<'_>)) {
         if let Some(dropped) = self.tap.dropped_since(self.reported_drops) {
             self.reported_drops += dropped.packets;
@@ -201,12 +235,12 @@ impl Drain {
         }
     }
 
-    fn packet(&mut self, packet: Owned, now: Timestamp, sink: &mut dyn FnMut(Caught<'_>)) {
-        if self.attempt(&packet, false, sink) {
+    fn packet(&mut self, packet: &Owned, now: Timestamp, sink: &mut dyn FnMut(Caught<'_>)) {
+        if self.attempt(packet, false, sink) {
             return;
         }
         self.waiting_bytes += packet.data().len();
-        self.waiting.push_back(Waiting { packet, since: now });
+        self.waiting.push_back(Waiting { packet: packet.clone(), since: now });
         while self.waiting.len() > WAITING_PACKETS || self.waiting_bytes > WAITING_BYTES {
             let Some(waiting) = self.unqueue() else { break };
             self.attempt(&waiting.packet, true, sink);
@@ -245,7 +279,7 @@ impl Drain {
         let attributed = self.attributor.attribute(packet, &scan);
         let ready = attributed.settled || last;
         if ready {
-            self.deliver(packet, &scan, attributed, sink);
+            self.deliver(packet, &scan, &attributed, sink);
         }
         ready
     }
@@ -254,21 +288,21 @@ impl Drain {
         &mut self,
         packet: &Owned,
         scan: &Scan<'_>,
-        attributed: Attributed,
+        attributed: &Attributed,
         sink: &mut dyn FnMut(Caught<'_>),
     ) {
-        let user = attributed.user.unwrap_or_else(|| self.nobody.clone());
-        let set = self.settings.dump_detail(&user.company);
+        let user = attributed.user.as_ref().unwrap_or(&self.nobody);
+        let set = self.details.of(&user.company, &self.settings);
         if set == DumpDetail::Off {
             return;
         }
-        let Some(detail) = self.gate.admit(&user, attributed.certainty, packet, set) else { return };
+        let Some(detail) = self.gate.admit(user, attributed.certainty, packet, set) else { return };
         let redacted =
             redact_scanned(detail, scan, packet.data(), &self.marks, packet.is_torn(), &mut self.out);
         sink(Caught::Packet(Captured {
             user,
-            endpoint: attributed.endpoint,
-            linked: attributed.linked,
+            endpoint: &attributed.endpoint,
+            linked: &attributed.linked,
             certainty: attributed.certainty,
             detail,
             cut: redacted.cut,

@@ -55,23 +55,31 @@ pub(super) const fn is_white(b: u8) -> bool {
     matches!(b, b' ' | b'\t' | b'\r' | b'\n')
 }
 
-/// Which bytes are those of a token.
-static TOKEN: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut rest: &mut [bool] = &mut table;
+/// For each byte whether it is one of a token, and whether one of most users and hosts.
+static KINDS: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut rest: &mut [u8] = &mut table;
     let mut b = 0_u8;
     while let Some((slot, more)) = rest.split_first_mut() {
-        *slot = b.is_ascii_alphanumeric()
-            || matches!(b, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~');
+        let plain = b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'+');
+        let token = plain || matches!(b, b'!' | b'%' | b'*' | b'`' | b'\'' | b'~');
+        *slot = if token { TOKEN } else { 0 } | if plain { PLAIN } else { 0 };
         b = b.wrapping_add(1);
         rest = more;
     }
     table
 };
+const TOKEN: u8 = 1;
+const PLAIN: u8 = 2;
 
 /// A byte of a token (RFC 3261 section 25.1).
 pub(super) fn is_token(b: u8) -> bool {
-    TOKEN.get(usize::from(b)).copied().unwrap_or(false)
+    KINDS.get(usize::from(b)).is_some_and(|kinds| kinds & TOKEN != 0)
+}
+
+/// A letter, a digit, or one of `-._+`.
+pub(super) fn is_plain(b: u8) -> bool {
+    KINDS.get(usize::from(b)).is_some_and(|kinds| kinds & PLAIN != 0)
 }
 
 /// Without the white space at both ends.

@@ -5,8 +5,9 @@
 
 use memchr::memchr;
 
-use super::line::{byte, is_token, is_white, slice, trim};
+use super::line::{byte, is_plain, is_token, is_white, slice, trim};
 use super::marks::Marks;
+use super::name::Name;
 use crate::event::Direction;
 
 /// What the scan found; every slice lies within the message. Of repeated headers the first counts.
@@ -76,6 +77,18 @@ pub fn scan(data: &[u8]) -> Scan<'_> {
     scan_marked(data, &Marks::of(data))
 }
 
+/// Scans one message after the other; unlike [`scan`] it allocates nothing once it has grown to the longest.
+#[derive(Debug, Default)]
+pub struct Scanner(Marks);
+
+impl Scanner {
+    /// As [`scan`].
+    pub fn scan<'a>(&mut self, data: &'a [u8]) -> Scan<'a> {
+        self.0.read(data);
+        scan_marked(data, &self.0)
+    }
+}
+
 /// As [`scan`], with the marks of `data`.
 pub(super) fn scan_marked<'a>(data: &'a [u8], marks: &Marks) -> Scan<'a> {
     let mut scan = Scan { body: data.len(), ..Scan::default() };
@@ -90,11 +103,19 @@ pub(super) fn scan_marked<'a>(data: &'a [u8], marks: &Marks) -> Scan<'a> {
             scan.body = line.next;
             break;
         }
-        if matches!(byte(data, line.start) | 0x20, b'c' | b'f' | b'i' | b'l' | b't' | b'v') {
-            // a folded line may have it later
-            let later = || memchr(b':', slice(data, line.end, whole.end)).map_or(whole.end, |n| line.end + n);
-            let colon = if line.colon < line.end { line.colon } else { later() };
-            header(&mut scan, slice(data, line.start, colon), slice(data, colon + 1, whole.end));
+        match line.name {
+            Name::Plain => {}
+            Name::Other => {
+                if matches!(byte(data, line.start) | 0x20, b'c' | b'f' | b'i' | b'l' | b't' | b'v') {
+                    // a folded line may have it later
+                    let later =
+                        || memchr(b':', slice(data, line.end, whole.end)).map_or(whole.end, |n| line.end + n);
+                    let colon = if line.colon < line.end { line.colon } else { later() };
+                    let name = header(trim(slice(data, line.start, colon)));
+                    take(&mut scan, name, slice(data, colon + 1, whole.end));
+                }
+            }
+            name => take(&mut scan, name, slice(data, line.colon + 1, whole.end)),
         }
         at = whole.after;
     }
@@ -121,65 +142,47 @@ fn is_version(word: &[u8]) -> bool {
     word.get(..4).is_some_and(|w| w.eq_ignore_ascii_case(b"SIP/"))
 }
 
-/// Takes what the scan wants of a header line.
-fn header<'a>(scan: &mut Scan<'a>, name: &[u8], value: &'a [u8]) {
-    let (name, value) = (trim(name), trim(value));
+/// Which header a name is, if the scan wants it.
+fn header(name: &[u8]) -> Name {
     let is = |long: &[u8]| name.eq_ignore_ascii_case(long);
     match (name.len(), byte(name, 0) | 0x20) {
-        (1, b'v') => via(scan, value),
-        (3, b'v') if is(b"via") => via(scan, value),
-        (1, b'f') => from(scan, value),
-        (4, b'f') if is(b"from") => from(scan, value),
-        (1, b't') => to(scan, value),
-        (2, b't') if is(b"to") => to(scan, value),
-        (1, b'i') => call_id(scan, value),
-        (7, b'c') if is(b"call-id") => call_id(scan, value),
-        (4, b'c') if is(b"cseq") && scan.cseq_method.is_empty() => {
+        (1, b'v') => Name::Via,
+        (3, b'v') if is(b"via") => Name::Via,
+        (1, b'f') => Name::From,
+        (4, b'f') if is(b"from") => Name::From,
+        (1, b't') => Name::To,
+        (2, b't') if is(b"to") => Name::To,
+        (1, b'i') => Name::CallId,
+        (7, b'c') if is(b"call-id") => Name::CallId,
+        (4, b'c') if is(b"cseq") => Name::CSeq,
+        (1, b'c') => Name::ContentType,
+        (12, b'c') if is(b"content-type") => Name::ContentType,
+        (1, b'l') => Name::ContentLength,
+        (14, b'c') if is(b"content-length") => Name::ContentLength,
+        _ => Name::Plain,
+    }
+}
+
+/// Takes what the scan wants of a header's value. The first of each counts.
+fn take<'a>(scan: &mut Scan<'a>, name: Name, value: &'a [u8]) {
+    let value = trim(value);
+    match name {
+        Name::Via if scan.via.is_empty() => scan.via = value,
+        Name::From if scan.from_host.is_empty() && scan.from_user.is_empty() => {
+            (scan.from_user, scan.from_host) = party(value);
+        }
+        Name::To if scan.to_host.is_empty() && scan.to_user.is_empty() => {
+            (scan.to_user, scan.to_host) = party(value);
+        }
+        Name::CallId if scan.call_id.is_empty() => scan.call_id = value,
+        Name::CSeq if scan.cseq_method.is_empty() => {
             let digits = word(value);
             scan.cseq = number(digits);
             scan.cseq_method = word(trim(slice(value, digits.len(), value.len())));
         }
-        (1, b'c') => content_type(scan, value),
-        (12, b'c') if is(b"content-type") => content_type(scan, value),
-        (1, b'l') => content_length(scan, value),
-        (14, b'c') if is(b"content-length") => content_length(scan, value),
+        Name::ContentType if scan.content_type.is_empty() => scan.content_type = value,
+        Name::ContentLength if scan.content_length.is_none() => scan.content_length = number(value),
         _ => {}
-    }
-}
-
-fn via<'a>(scan: &mut Scan<'a>, value: &'a [u8]) {
-    if scan.via.is_empty() {
-        scan.via = value;
-    }
-}
-
-fn from<'a>(scan: &mut Scan<'a>, value: &'a [u8]) {
-    if scan.from_host.is_empty() && scan.from_user.is_empty() {
-        (scan.from_user, scan.from_host) = party(value);
-    }
-}
-
-fn to<'a>(scan: &mut Scan<'a>, value: &'a [u8]) {
-    if scan.to_host.is_empty() && scan.to_user.is_empty() {
-        (scan.to_user, scan.to_host) = party(value);
-    }
-}
-
-fn call_id<'a>(scan: &mut Scan<'a>, value: &'a [u8]) {
-    if scan.call_id.is_empty() {
-        scan.call_id = value;
-    }
-}
-
-fn content_type<'a>(scan: &mut Scan<'a>, value: &'a [u8]) {
-    if scan.content_type.is_empty() {
-        scan.content_type = value;
-    }
-}
-
-fn content_length(scan: &mut Scan<'_>, value: &[u8]) {
-    if scan.content_length.is_none() {
-        scan.content_length = number(value);
     }
 }
 
@@ -229,10 +232,9 @@ fn plain_party(text: &[u8]) -> Option<(&[u8], &[u8])> {
     if !scheme.eq_ignore_ascii_case(b"sip:") {
         return None;
     }
-    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'+');
-    let user = rest.iter().position(|&b| !plain(b)).filter(|&n| byte(rest, n) == b'@')?;
+    let user = rest.iter().position(|&b| !is_plain(b)).filter(|&n| byte(rest, n) == b'@')?;
     let (user, after) = (slice(rest, 0, user), slice(rest, user + 1, rest.len()));
-    let host = after.iter().position(|&b| !plain(b))?;
+    let host = after.iter().position(|&b| !is_plain(b))?;
     matches!(byte(after, host), b'>' | b':' | b';').then(|| (user, slice(after, 0, host)))
 }
 

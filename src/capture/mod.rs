@@ -13,10 +13,12 @@ mod chunk;
 pub mod drain;
 pub mod gate;
 pub mod head;
+mod leg;
 mod line;
 mod loud;
 mod marks;
 pub mod message;
+mod name;
 mod outlet;
 pub mod pool;
 pub mod pressure;
@@ -26,7 +28,7 @@ pub mod share;
 mod stretch;
 pub mod tap;
 
-pub use attribute::{Attributed, Attributor, Certainty};
+pub use attribute::{Attributed, Attributor, Certainty, Whose};
 pub use drain::{Captured, Caught, Drain};
 pub use tap::{Counters, Dropped, Tap};
 
@@ -72,10 +74,26 @@ pub struct Owned {
     pub original_len: u32,
     kept_len: u32,
     company_len: u16,
-    bytes: Box<[u8]>,
+    bytes: Vec<u8>,
 }
 
 impl Owned {
+    /// Room for a packet, without one.
+    fn empty() -> Self {
+        let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
+        Self {
+            time: Timestamp::default(),
+            direction: Direction::In,
+            transport: Transport::Udp,
+            local: nowhere,
+            far: nowhere,
+            original_len: 0,
+            kept_len: 0,
+            company_len: 0,
+            bytes: Vec::new(),
+        }
+    }
+
     /// A copy of at most [`redact::MESSAGE_LIMIT`] bytes of the message; names longer than [`NAME_LIMIT`] count as
     /// none. Cost: one allocation.
     pub fn copy(packet: &PacketRef<'_>) -> Self {
@@ -93,7 +111,7 @@ impl Owned {
             original_len: u32::try_from(packet.data.len()).unwrap_or(u32::MAX),
             kept_len: u32::try_from(kept.data.len()).unwrap_or(0),
             company_len: u16::try_from(kept.company.len()).unwrap_or(0),
-            bytes: bytes.into_boxed_slice(),
+            bytes,
         }
     }
 

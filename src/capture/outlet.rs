@@ -16,8 +16,9 @@ const TRIES: u32 = 100;
 /// What comes out of the tap.
 #[derive(Debug)]
 pub(crate) enum Item {
-    Packet(Owned),
-    News(News),
+    /// It is in the room that was given for it.
+    Packet,
+    News(Box<News>),
 }
 
 /// What is no packet.
@@ -64,18 +65,19 @@ impl Outlet {
         Self { strands: (0..lanes).map(|_| Strand::default()).collect(), mark: 0, note: None }
     }
 
-    /// The oldest item.
-    pub(super) fn take(&mut self, tap: &Tap) -> Option<Item> {
-        if let Some(item) = self.next(tap) {
+    /// The oldest item; a packet is put into `room`.
+    pub(super) fn take(&mut self, tap: &Tap, room: &mut Owned) -> Option<Item> {
+        if let Some(item) = self.next(tap, room) {
             return Some(item);
         }
-        if self.collect(tap) { self.next(tap) } else { None }
+        if self.collect(tap) { self.next(tap, room) } else { None }
     }
 
     /// The oldest of what was collected. What came after the mark waits for what may have come before it in lanes that
     /// were already looked into.
-    fn next(&mut self, tap: &Tap) -> Option<Item> {
-        if self.note.is_none() {
+    fn next(&mut self, tap: &Tap, room: &mut Owned) -> Option<Item> {
+        // a `pop` that finds nothing costs a fence
+        if self.note.is_none() && !tap.notes.is_empty() {
             self.note = tap.notes.pop();
         }
         let mut first: Option<(u64, &mut Strand)> = None;
@@ -91,9 +93,9 @@ impl Outlet {
             |note: &mut Note| first.as_ref().is_none_or(|(place, _)| precedes(note.place, *place));
         let mark = self.mark;
         if let Some(note) = self.note.take_if(|note| !precedes(mark, note.place) && before_packet(note)) {
-            return Some(Item::News(*note.news));
+            return Some(Item::News(note.news));
         }
-        first?.1.pop(tap).map(Item::Packet)
+        first?.1.pop(tap, room).map(|()| Item::Packet)
     }
 
     /// Empties the lanes. False: there was nothing new, or somebody is just there.
@@ -130,13 +132,13 @@ impl Strand {
         self.next = self.chunks.front().and_then(Chunk::place);
     }
 
-    fn pop(&mut self, tap: &Tap) -> Option<Owned> {
+    fn pop(&mut self, tap: &Tap, room: &mut Owned) -> Option<()> {
         let chunk = self.chunks.front_mut()?;
-        let packet = chunk.pop();
+        let popped = chunk.pop(room);
         self.next = chunk.place();
-        if let Some(packet) = &packet {
+        if popped.is_some() {
             self.packets += 1;
-            self.bytes = self.bytes.saturating_add(u64::try_from(packet.bytes.len()).unwrap_or(0));
+            self.bytes = self.bytes.saturating_add(u64::try_from(room.bytes.len()).unwrap_or(0));
         }
         if self.next.is_none() {
             if let Some(mut chunk) = self.chunks.pop_front() {
@@ -146,7 +148,7 @@ impl Strand {
             tap.free(std::mem::take(&mut self.packets), std::mem::take(&mut self.bytes));
             self.look();
         }
-        packet
+        popped
     }
 }
 

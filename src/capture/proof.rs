@@ -2,12 +2,13 @@
 //! address. Pure tables: no lock, no clock. The attributor holds them. Every table is bounded, and none can be
 //! emptied by one who only chooses Call-IDs: an endpoint that brings many crowds out its own, not another's.
 
-use std::collections::hash_map::RandomState;
-use std::collections::{HashMap, HashSet, VecDeque};
-use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
+use std::collections::{HashSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use foldhash::HashMap;
+
+use super::leg::{ByCallId, CallId, Leg, Legs, Mark, Seen};
 use crate::event::EndpointKey;
 
 /// Call-IDs that one endpoint may have in one generation.
@@ -19,66 +20,6 @@ const CONTACTS_PER_ENDPOINT: usize = 64;
 /// Registrations in all; more are not remembered.
 const REGISTRATIONS: usize = 262_144;
 
-/// Endpoints that one Call-ID may belong to (a proxy's two legs, and forks).
-const LEGS_PER_CALL: usize = 8;
-
-/// A longer Call-ID is not remembered.
-const CALL_ID_LIMIT: usize = 512;
-
-/// One endpoint that a Call-ID belongs to.
-#[derive(Debug, Clone)]
-pub(super) struct Leg {
-    /// The endpoint; an empty name: nobody's (a trunk, a local channel).
-    pub(super) key: Arc<EndpointKey>,
-    /// What joins the legs of one call; empty: not told.
-    pub(super) linked: Arc<str>,
-}
-
-/// A Call-ID with its hash: reckoned once, looked up in many tables. Who sends packets chooses the text, so the hash is
-/// a keyed one.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct CallId<'a> {
-    pub(super) text: &'a [u8],
-    hash: u64,
-}
-
-impl<'a> CallId<'a> {
-    pub(super) fn new(text: &'a [u8], keyed: &RandomState) -> Self {
-        Self { text, hash: keyed.hash_one(text) }
-    }
-
-    fn fits(&self) -> bool {
-        !self.text.is_empty() && self.text.len() <= CALL_ID_LIMIT
-    }
-}
-
-/// What is known of Call-IDs, with the texts that the hashes are of. Of two with the same hash, which nobody can bring
-/// about, the later one stays.
-type ByCallId<T> = HashMap<u64, (Arc<[u8]>, T), BuildHasherDefault<AsIs>>;
-
-/// What is known of `id`.
-fn known<'a, T>(table: &'a ByCallId<T>, id: &CallId<'_>) -> Option<&'a T> {
-    table.get(&id.hash).filter(|(text, _)| **text == *id.text).map(|(_, known)| known)
-}
-
-/// What is hashed is a hash already.
-#[derive(Debug, Default)]
-struct AsIs(u64);
-
-impl Hasher for AsIs {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
-        }
-    }
-    fn write_u64(&mut self, value: u64) {
-        self.0 = value;
-    }
-}
-
 /// Call-IDs with their endpoints, in two generations: when the young one is full the old one is forgotten.
 #[derive(Debug)]
 pub(super) struct CallIds {
@@ -89,8 +30,9 @@ pub(super) struct CallIds {
 
 #[derive(Debug, Default)]
 struct Generation {
-    legs: ByCallId<Vec<Leg>>,
-    /// Call-IDs of each endpoint, oldest first.
+    legs: ByCallId<Legs>,
+    /// Call-IDs of each endpoint, oldest first. Endpoints are the PBX's, not those of whoever sends packets, so that a quick
+    /// hash does.
     turns: HashMap<Arc<EndpointKey>, VecDeque<u64>>,
 }
 
@@ -105,12 +47,12 @@ impl CallIds {
         Self { young: Generation::default(), old: Generation::default(), capacity }
     }
 
-    /// The endpoints of a Call-ID; empty: not known. And whether it would soon be forgotten.
-    pub(super) fn legs(&self, id: &CallId<'_>) -> (&[Leg], bool) {
-        match known(&self.young.legs, id) {
-            Some(legs) => (legs, false),
-            None => (known(&self.old.legs, id).map_or(&[], Vec::as_slice), true),
+    /// The endpoints of a Call-ID, and whether it would soon be forgotten; `None`: not known.
+    pub(super) fn legs(&mut self, id: &CallId<'_>) -> Option<(&mut Legs, bool)> {
+        if let Some(legs) = self.young.legs.get_mut(id.mark) {
+            return Some((legs, false));
         }
+        self.old.legs.get_mut(id.mark).map(|legs| (legs, true))
     }
 
     /// Adds an endpoint to a Call-ID, or updates its linked id. Says whether something new was learnt. Cost: a few
@@ -120,21 +62,19 @@ impl CallIds {
         id: &CallId<'_>,
         key: &Arc<EndpointKey>,
         linked: &Arc<str>,
+        seen: Option<Seen>,
     ) -> (bool, Option<Forgotten>) {
         if !id.fits() {
             return (false, None);
         }
-        if known(&self.young.legs, id).is_some()
-            && let Some((_, legs)) = self.young.legs.get_mut(&id.hash)
-        {
-            return (add(legs, key, linked), None);
+        if let Some(legs) = self.young.legs.get_mut(id.mark) {
+            return (legs.add(key, linked, seen), None);
         }
         // what is still in use moves on to the young generation
-        let before = known(&self.old.legs, id).is_some().then(|| self.old.legs.remove(&id.hash)).flatten();
-        let (text, mut legs) = before.unwrap_or_else(|| (id.text.into(), Vec::new()));
-        let news = add(&mut legs, key, linked);
-        let owner = legs.first().map_or_else(|| key.clone(), |leg| leg.key.clone());
-        self.young.insert(id.hash, text, owner, legs);
+        let mut legs = self.old.legs.remove(id.mark).unwrap_or(Legs::NONE);
+        let news = legs.add(key, linked, seen);
+        let owner = legs.as_slice().first().map_or_else(|| key.clone(), |leg| leg.key.clone());
+        self.young.insert(id.mark, owner, legs);
         let full = self.young.legs.len() >= self.capacity;
         let forgotten = full.then(|| {
             let young = std::mem::take(&mut self.young);
@@ -145,40 +85,24 @@ impl CallIds {
 
     /// Keeps a Call-ID that is in use from being forgotten.
     pub(super) fn touch(&mut self, id: &CallId<'_>) -> Option<Forgotten> {
-        if known(&self.young.legs, id).is_some() {
+        if self.young.legs.get(id.mark).is_some() {
             return None;
         }
-        let leg = known(&self.old.legs, id)?.first()?.clone();
-        self.learn(id, &leg.key, &leg.linked).1
+        let leg = self.old.legs.get(id.mark)?.as_slice().first()?.clone();
+        self.learn(id, &leg.key, &leg.linked, None).1
     }
-}
-
-/// Adds or updates one endpoint's leg.
-fn add(legs: &mut Vec<Leg>, key: &Arc<EndpointKey>, linked: &Arc<str>) -> bool {
-    if let Some(leg) = legs.iter_mut().find(|leg| leg.key == *key) {
-        if linked.is_empty() || leg.linked == *linked {
-            return false;
-        }
-        leg.linked = linked.clone();
-        return true;
-    }
-    if legs.len() >= LEGS_PER_CALL {
-        return false;
-    }
-    legs.push(Leg { key: key.clone(), linked: linked.clone() });
-    true
 }
 
 impl Generation {
-    fn insert(&mut self, hash: u64, text: Arc<[u8]>, owner: Arc<EndpointKey>, legs: Vec<Leg>) {
+    fn insert(&mut self, mark: Mark, owner: Arc<EndpointKey>, legs: Legs) {
         let turn = self.turns.entry(owner).or_default();
         if turn.len() >= CALLS_PER_ENDPOINT
             && let Some(oldest) = turn.pop_front()
         {
-            self.legs.remove(&oldest);
+            self.legs.clear(oldest);
         }
-        turn.push_back(hash);
-        self.legs.insert(hash, (text, legs));
+        turn.push_back(mark.hash);
+        self.legs.insert(mark, legs);
     }
 }
 
@@ -187,9 +111,8 @@ impl Generation {
 #[derive(Debug, Default)]
 pub(super) struct Registrations {
     contacts: HashMap<Arc<EndpointKey>, Vec<Contact>>,
-    /// Only the PBX's word adds one, so that a quick hash does.
-    addresses: foldhash::HashMap<SocketAddr, HashSet<Arc<EndpointKey>>>,
-    call_ids: ByCallId<Arc<EndpointKey>>,
+    addresses: HashMap<SocketAddr, HashSet<Arc<EndpointKey>>>,
+    call_ids: ByCallId<Legs>,
     len: usize,
 }
 
@@ -198,7 +121,7 @@ struct Contact {
     contact: Arc<str>,
     far: Option<SocketAddr>,
     call_id: Arc<[u8]>,
-    call_id_hash: u64,
+    mark: Mark,
 }
 
 impl Registrations {
@@ -214,10 +137,10 @@ impl Registrations {
             return;
         }
         let known = self.unbind(key, contact);
-        let (call_id, call_id_hash): (Arc<[u8]>, u64) = match (call_id.fits(), &known) {
-            (false, Some(before)) => (before.call_id.clone(), before.call_id_hash),
-            (false, None) => (Arc::default(), 0),
-            (true, _) => (call_id.text.into(), call_id.hash),
+        let (call_id, mark): (Arc<[u8]>, Mark) = match (call_id.fits(), &known) {
+            (false, Some(before)) => (before.call_id.clone(), before.mark),
+            (false, None) => Default::default(),
+            (true, _) => (call_id.text.into(), call_id.mark),
         };
         let far = far.or(known.as_ref().and_then(|before| before.far));
         if self.contacts.get(key).is_some_and(|list| list.len() >= CONTACTS_PER_ENDPOINT) {
@@ -233,9 +156,10 @@ impl Registrations {
             self.addresses.entry(far).or_default().insert(key.clone());
         }
         if !call_id.is_empty() {
-            self.call_ids.insert(call_id_hash, (call_id.clone(), key.clone()));
+            let leg = Leg { key: key.clone(), linked: Arc::default(), seen: None };
+            self.call_ids.insert(mark, Legs::One(leg));
         }
-        let contact = Contact { contact: contact.clone(), far, call_id, call_id_hash };
+        let contact = Contact { contact: contact.clone(), far, call_id, mark };
         self.contacts.entry(key.clone()).or_insert_with(|| Vec::with_capacity(1)).push(contact);
         self.len += 1;
     }
@@ -252,8 +176,7 @@ impl Registrations {
         let Some(at) = list.iter().position(|c| *c.contact == *contact) else { return false };
         let same = list.get(at).is_some_and(|c| {
             let same_call_id = !call_id.fits() || *c.call_id == *call_id.text;
-            let still_its =
-                c.call_id.is_empty() || self.call_ids.get(&c.call_id_hash).is_some_and(|(_, k)| **k == *key);
+            let still_its = c.call_id.is_empty() || is_of(&self.call_ids, c.mark, key);
             same_call_id && still_its && (far.is_none() || far == c.far)
         });
         if same && let Some(rest) = list.get_mut(at..) {
@@ -286,9 +209,8 @@ impl Registrations {
                 self.addresses.remove(&far);
             }
         }
-        let own = |(text, owner): &(Arc<[u8]>, Arc<EndpointKey>)| *text == gone.call_id && owner == key;
-        if !same_call_id && self.call_ids.get(&gone.call_id_hash).is_some_and(own) {
-            self.call_ids.remove(&gone.call_id_hash);
+        if !same_call_id && is_of(&self.call_ids, gone.mark, key) {
+            self.call_ids.remove(gone.mark);
         }
         Some(gone)
     }
@@ -304,7 +226,59 @@ impl Registrations {
     }
 
     /// The endpoint that registers with a Call-ID.
-    pub(super) fn by_call_id(&self, id: &CallId<'_>) -> Option<&Arc<EndpointKey>> {
-        known(&self.call_ids, id)
+    pub(super) fn by_call_id(&mut self, id: &CallId<'_>) -> Option<&mut Legs> {
+        self.call_ids.get_mut(id.mark)
+    }
+}
+
+/// Whether it is this endpoint that registers with a Call-ID.
+fn is_of(call_ids: &ByCallId<Legs>, mark: Mark, key: &EndpointKey) -> bool {
+    call_ids.get(mark).is_some_and(|legs| legs.as_slice().iter().any(|leg| *leg.key == *key))
+}
+
+/// All that is proven.
+#[derive(Debug)]
+pub(super) struct Proofs {
+    pub(super) registrations: Registrations,
+    /// Call-IDs that the PBX told. Apart from `learnt`, so that packets cannot crowd them out.
+    pub(super) calls: CallIds,
+    /// Call-IDs of proven packets.
+    pub(super) learnt: CallIds,
+}
+
+/// The table that knows a Call-ID.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Table {
+    /// Of what the PBX told.
+    Calls,
+    /// Of registrations.
+    Registrations,
+    /// Of what packets taught.
+    Learnt,
+}
+
+impl Proofs {
+    /// Nothing yet; for at least `capacity` Call-IDs of each kind.
+    pub(super) fn new(capacity: usize) -> Self {
+        Self {
+            registrations: Registrations::default(),
+            calls: CallIds::new(capacity),
+            learnt: CallIds::new(capacity),
+        }
+    }
+
+    /// Whose Call-ID it is, the PBX's word first, then what packets taught; who knows it, and whether it would soon be
+    /// forgotten there.
+    pub(super) fn known(&mut self, id: &CallId<'_>) -> Option<(&mut Legs, Table, bool)> {
+        if id.text.is_empty() {
+            return None;
+        }
+        if let Some((legs, old)) = self.calls.legs(id) {
+            return Some((legs, Table::Calls, old));
+        }
+        if let Some(legs) = self.registrations.by_call_id(id) {
+            return Some((legs, Table::Registrations, false));
+        }
+        self.learnt.legs(id).map(|(legs, old)| (legs, Table::Learnt, old))
     }
 }

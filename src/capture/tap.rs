@@ -11,10 +11,10 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crossbeam_queue::ArrayQueue;
 use parking_lot::Mutex;
 
-use super::Kept;
 use super::chunk::{CHUNK, Chunk, HEAD};
 use super::loud::{Drops, Slots};
 use super::outlet::{Item, News, Note, Outlet};
+use super::{Kept, Owned};
 use crate::clock::{Clock, Timestamp};
 use crate::event::{Change, Event, PacketRef, Quality, UserKey};
 
@@ -240,9 +240,9 @@ impl Tap {
         false
     }
 
-    /// The oldest item; `None` if there is none, or if a thread is just leaving one. Only the drain thread.
-    pub(crate) fn take(&self) -> Option<Item> {
-        self.outlet.lock().take(self)
+    /// The oldest item, a packet in `room`; `None` if there is none, or if a thread is just leaving one. Only the drain thread.
+    pub(super) fn take(&self, room: &mut Owned) -> Option<Item> {
+        self.outlet.lock().take(self, room)
     }
 
     /// Lets go packets with so many bytes.

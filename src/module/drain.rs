@@ -131,7 +131,7 @@ fn keep(core: &Core, legs: &mut Legs, caught: Caught<'_>) {
     match caught {
         Caught::Packet(packet) => {
             let time = packet.packet.time.max(Timestamp(0));
-            drop(core.store.append_packet(time, &packet.user, parts(&packet)));
+            drop(core.store.append_packet(time, packet.user, parts(&packet)));
         }
         Caught::Missing { user, why, dropped: Dropped { from, to, packets } } => {
             let (cause, packets) = match why {
@@ -183,8 +183,8 @@ fn parts<'a>(captured: &'a Captured<'_>) -> PacketParts<'a> {
         cut: captured.cut,
         unsure: captured.unsure,
         original_len: captured.original_len,
-        endpoint: &captured.endpoint,
-        linked: &captured.linked,
+        endpoint: captured.endpoint,
+        linked: captured.linked,
         bytes: captured.bytes,
     }
 }

@@ -5,16 +5,19 @@
 #![expect(unreachable_pub, reason = "a program of several files")]
 
 mod keep;
+mod left;
 mod packets;
 mod page;
 mod pbx;
 mod phone;
 mod reload;
+mod rtp;
 #[path = "../scenario/mod.rs"]
 mod scenario;
 mod scenarios;
 mod scenes;
 mod script;
+mod softphone;
 mod stand;
 mod stickers;
 mod tls;

@@ -144,7 +144,7 @@ impl Browser {
 
     /// All packets of a user's diagnostics, newest first, over all pages.
     pub fn packets(&self, user: &str) -> Vec<Line> {
-        let here = format!("/usermon/c/default/u/{user}/diag");
+        let here = format!("/usermon/c/default/u/{user}/diag/packets");
         let mut path = here.clone();
         let mut lines = Vec::new();
         for _ in 0..200 {

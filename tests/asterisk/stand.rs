@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::pbx::{Pbx, wait};
 use crate::phone::{Message, Over, Phone, play, register};
 use crate::script::Script;
+use crate::softphone::Softphone;
 
 /// What a phone saw, and whose it is.
 pub type Seen = Vec<(String, Vec<Message>)>;
@@ -59,6 +60,17 @@ impl<'a> Stand<'a> {
         let port = port(script.account(), script.line);
         let phone = play(self.pbx, self.name, script, port);
         Playing { port, phone, user: script.account().to_owned(), stand: self }
+    }
+
+    /// Starts a softphone, for so many seconds.
+    pub fn softphone(&self, user: &str, number: Option<&str>, seconds: u32) -> Softphone {
+        Softphone::start(self.pbx, user, port(user, 0), number, seconds)
+    }
+
+    /// Waits for a softphone's end.
+    pub fn hung_up(&self, user: &str, phone: Softphone) -> Result<(), String> {
+        self.keep(user, phone.finish()?);
+        Ok(())
     }
 
     /// Plays all scripts at once, those first that wait to be called, until each has come to its end.

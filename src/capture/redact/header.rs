@@ -225,14 +225,12 @@ impl Pair {
 
 /// Position of the quote that ends the quoted string `text` begins with.
 pub(super) fn closing_quote(text: &[u8]) -> Option<usize> {
-    let mut escaped = false;
-    for (at, &b) in text.iter().enumerate().skip(1) {
-        match b {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = true,
-            b'"' => return Some(at),
-            _ => {}
+    let mut at = 1;
+    loop {
+        let found = at + memchr::memchr2(b'"', b'\\', text.get(at..)?)?;
+        if byte(text, found) == b'"' {
+            return Some(found);
         }
+        at = found + 2;
     }
-    None
 }

@@ -6,7 +6,8 @@ use wide::u8x16;
 
 use super::header::rule;
 use crate::capture::line::{byte, is_token, is_white, slice};
-use crate::capture::marks::{Line, Marks};
+use crate::capture::marks::Line;
+use crate::capture::name::Name;
 
 /// Tokens before a colon that `header` joins to a name, at most.
 const JOINED: usize = 32;
@@ -15,7 +16,6 @@ const JOINED: usize = 32;
 #[derive(Clone, Copy)]
 pub(super) struct Sieve<'a> {
     pub(super) data: &'a [u8],
-    pub(super) marks: &'a Marks,
     pub(super) line: &'a Line,
     /// It is the start line.
     pub(super) first: bool,
@@ -25,27 +25,32 @@ impl Sieve<'_> {
     /// Whether no rule applies to the line.
     pub(super) fn passes(self) -> bool {
         let line = self.line;
-        !line.suspect
-            && (!line.at || self.has_no_password())
-            && if self.first {
-                self.is_plain_start()
-            } else if line.colon == line.end {
-                self.is_plain_description()
-            } else {
-                self.is_plain_header() || self.is_plain_attribute()
+        if line.suspect {
+            return false;
+        }
+        if line.ats {
+            return false;
+        }
+        if line.at < line.end {
+            // a password takes an `@`, a colon before it, and the colon of a scheme before that
+            let between = slice(self.data, line.colon.saturating_add(1), line.at);
+            match between.iter().filter(|&&b| b == b':').count() {
+                0 => {}
+                1 => return self.is_header_with_one_uri(),
+                _ => return false,
             }
-    }
-
-    /// Whether no URI has a password: for that it takes an `@`, a colon before it, and the colon of a scheme before that.
-    fn has_no_password(self) -> bool {
-        match self.marks.ats_and_colons(self.line) {
-            (1, 0 | 1) => true,
-            (1, 2) => self.is_header_with_one_uri(),
-            _ => false,
+        }
+        if self.first {
+            self.is_plain_start()
+        } else if line.colon == line.end {
+            self.is_plain_description()
+        } else {
+            self.is_plain_header() || self.is_plain_attribute()
         }
     }
 
-    /// Whether the first of the two colons is a header's, which nobody can take for that of a URI's scheme.
+    /// Whether it is a plain header, and the first of the two colons its own, which nobody can take for that of a URI's
+    /// scheme.
     fn is_header_with_one_uri(self) -> bool {
         let colon = self.line.colon;
         let scheme = matches!(byte(self.data, colon.wrapping_sub(1)) | 0x20, b'p' | b's');
@@ -74,16 +79,30 @@ impl Sieve<'_> {
 
     /// `Name: value` where neither the name nor what it says of the body matters.
     fn is_plain_header(self) -> bool {
-        let colon = self.line.colon;
-        let name = slice(self.data, self.line.start, colon);
+        match self.line.name {
+            Name::Plain | Name::Via | Name::From | Name::To | Name::CallId | Name::ContentLength => true,
+            Name::CSeq => !self.may_be_message(),
+            Name::ContentType => false,
+            Name::Other => self.is_plain_other(),
+        }
+    }
+
+    /// As [`Self::is_plain_header`], for a name that has to be looked at.
+    fn is_plain_other(self) -> bool {
+        let name = slice(self.data, self.line.start, self.line.colon);
         if !self.is_name(name) || rule(name).is_some() {
             return false;
         }
         match (name.len(), byte(name, 0) | 0x20) {
-            (4, b'c') => !slice(self.data, colon, self.line.end).iter().any(|&b| b | 0x20 == b'm'),
+            (4, b'c') => !self.may_be_message(),
             (1 | 12 | 16 | 25, b'c') | (1 | 5, b'e') | (1, b'o') => false,
             _ => true,
         }
+    }
+
+    /// Whether its value may name the method MESSAGE.
+    fn may_be_message(self) -> bool {
+        slice(self.data, self.line.colon, self.line.end).iter().any(|&b| b | 0x20 == b'm')
     }
 
     /// Whether `name`, with which the line begins, is a token and nothing else.

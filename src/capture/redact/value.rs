@@ -15,18 +15,38 @@ const SECRET: [&[u8]; 5] = [b"response", b"auts", b"rspauth", b"pn-prid", b"pn-t
 /// Headers whose values are filled where a URI carries them.
 const CARRIED: [&[u8]; 3] = [b"authorization", b"user-to-user", b"body"];
 
-/// The last two bytes of each of these names.
-const ENDS: [[u8; 2]; 8] = {
-    let [a, b, c, d, e] = SECRET;
-    let [f, g, h] = CARRIED;
-    [end(a), end(b), end(c), end(d), end(e), end(f), end(g), end(h)]
+/// The last two bytes of each of these names: for the last one, in any letter case, a bit for each letter before it. All
+/// bits for white space, behind which the name may end.
+static ENDS: [u32; 256] = {
+    let mut table = [0_u32; 256];
+    let mut rest: &mut [u32] = &mut table;
+    let mut b = 0_u8;
+    while let Some((slot, more)) = rest.split_first_mut() {
+        *slot = if is_white(b) { u32::MAX } else { before(&SECRET, b) | before(&CARRIED, b) };
+        rest = more;
+        b = b.wrapping_add(1);
+    }
+    table
 };
 
-const fn end(name: &[u8]) -> [u8; 2] {
-    match name {
-        [.., before, last] => [*before, *last],
-        _ => [0, 0],
+/// The letters that stand before the letter `last` at the end of these names.
+const fn before(mut names: &[&[u8]], last: u8) -> u32 {
+    let mut letters = 0;
+    while let [name, more @ ..] = names {
+        if let [.., before, end] = name
+            && *end == last | 0x20
+        {
+            letters |= letter(*before);
+        }
+        names = more;
     }
+    letters
+}
+
+/// The bit of a letter in any case; the lowest for whatever is none.
+const fn letter(b: u8) -> u32 {
+    let place = (b | 0x20).wrapping_sub(b'a' - 1);
+    if place <= 26 { 1 << place } else { 1 }
 }
 
 /// Whether the `=` at `equals` may be one behind the name of a secret, as far as the two bytes before it tell. Escapes
@@ -35,7 +55,7 @@ pub(in crate::capture) fn may_be_secret(data: &[u8], equals: usize) -> bool {
     let Some(&[before, last]) = equals.checked_sub(2).and_then(|at| data.get(at..equals)) else {
         return true;
     };
-    is_white(last) || ENDS.contains(&[before | 0x20, last | 0x20])
+    ENDS.get(usize::from(last)).is_some_and(|letters| letters & letter(before) != 0)
 }
 
 /// Applies the rules to the line `from..to`, which is the start line if `first`.

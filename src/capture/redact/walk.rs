@@ -9,7 +9,7 @@ use super::body::{self, Class};
 use super::ink::Ink;
 use super::sieve::Sieve;
 use super::value;
-use crate::capture::line::{Logical, is_blank, physical, slice};
+use crate::capture::line::{Logical, byte, is_blank, physical, slice};
 use crate::capture::marks::{Line, Marks};
 
 /// How deep multiparts may nest before the rest is filled.
@@ -74,6 +74,12 @@ impl<'a, 'b> Walk<'a, 'b> {
         let mut at = start;
         while let Some(line) = marks.line(at) {
             let first = at == start;
+            let is_folded = is_blank(byte(data, line.next));
+            if line.is_quiet() && !is_folded && self.head.is_none() && !first && !self.torn {
+                // most lines of a head
+                at += 1;
+                continue;
+            }
             if self.class == Class::Secret {
                 at = self.fill_part(at);
                 continue;
@@ -94,7 +100,7 @@ impl<'a, 'b> Walk<'a, 'b> {
                 break;
             }
             let folded = whole.after > at + 1;
-            if self.class.fills() || folded || !(Sieve { data, marks, line, first }).passes() {
+            if self.class.fills() || folded || !(Sieve { data, line, first }).passes() {
                 self.line(line.start, whole, first);
             }
             self.note_codec(line);

@@ -1,17 +1,5 @@
-//! Records as JSON lines: one object per line, described by [`SCHEMA`] (JSON Schema 2020-12, `web/export.schema.json`).
-//! The first line is of the export itself, the others are records, oldest first. A later version may add members and
-//! kinds of `record`; what is there keeps its meaning for as long as [`VERSION`] stays.
-//!
-//! | `record` | members besides `version`, `record`, `time` |
-//! | --- | --- |
-//! | `export` | `title`, `program` |
-//! | `packet` | `seq`, `company`, `user`; `direction` (seen from the PBX), `transport`, `local_address`, `local_port`, `far_address`, `far_port`, `detail`, `attribution`, `cut`, `unsure`, `original_length`, `kept_length`, `endpoint`, `linked`; `start_line`, `method` or `status`, `call_id`, `cseq`, `cseq_method`, `from_user`, `from_host`, `to_user`, `to_host`, `content_type`; `message` or, where that is not UTF-8, `message_base64` |
-//! | `change` | `seq`, `company`, `user`; `words`; `change` and what goes with it |
-//! | `gap` | `seq`, `company`, `user`; `from`, `to`, `packets` (null: not known), `cause`, `words` |
-//! | `quality` | `seq`, `company`, `user`; `leg`, `linked`, `call_id`, `direction` (seen from the PBX), `packets`, `lost`, `jitter_us`, `round_trip_us` (null: not known) |
-//!
-//! Times are ISO 8601, UTC, to the microsecond. What is not known is null. Members taken out of a message (`start_line`
-//! to `content_type`) have U+FFFD for bytes that are no UTF-8; `message` and `message_base64` are the bytes as kept.
+//! Records as JSON lines: one object per line, described by [`SCHEMA`] (JSON Schema 2020-12, `web/export.schema.json`). The
+//! table of [`JsonLines`] lists the members. Called by [`super::Export`].
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -34,6 +22,20 @@ pub const SCHEMA: &str = include_str!("../../../web/export.schema.json");
 pub const VERSION: u32 = 1;
 
 /// JSON lines being written.
+///
+/// The first line is of the export itself, the others are records, oldest first. A later version may add members and
+/// kinds of `record`; what is there keeps its meaning for as long as [`VERSION`] stays.
+///
+/// | `record` | members besides `version`, `record`, `time` |
+/// | --- | --- |
+/// | `export` | `title`, `program` |
+/// | `packet` | `seq`, `company`, `user`; `direction` (seen from the PBX), `transport`, `local_address`, `local_port`, `far_address`, `far_port`, `detail`, `attribution`, `cut`, `unsure`, `original_length`, `kept_length`, `endpoint`, `linked`; `start_line`, `method` or `status`, `call_id`, `cseq`, `cseq_method`, `from_user`, `from_host`, `to_user`, `to_host`, `content_type`; `message` or, where that is not UTF-8, `message_base64` |
+/// | `change` | `seq`, `company`, `user`; `words`; `change` and what goes with it |
+/// | `gap` | `seq`, `company`, `user`; `from`, `to`, `packets` (null: not known), `cause`, `words` |
+/// | `quality` | `seq`, `company`, `user`; `leg`, `linked`, `call_id`, `direction` (seen from the PBX), `packets`, `lost`, `jitter_us`, `round_trip_us` (null: not known) |
+///
+/// Times are ISO 8601, UTC, to the microsecond. What is not known is null. Members taken out of a message (`start_line`
+/// to `content_type`) have U+FFFD for bytes that are no UTF-8; `message` and `message_base64` are the bytes as kept.
 #[derive(Debug)]
 pub struct JsonLines<W> {
     out: W,

@@ -1,6 +1,6 @@
 //! Packets as a capture file. Classic pcap, which every tool of the field opens, is the usual download; pcapng is offered
 //! beside it because there each packet says its direction and its marks, and gaps stand where they are. Either has
-//! IP packets without a link layer (LINKTYPE_RAW), made by [`super::wire`]. Bytes that were not kept are what a
+//! IP packets without a link layer (LINKTYPE_RAW), made by `wire`. Bytes that were not kept are what a
 //! capture with a limit leaves out: readers say "packet size limited during capture".
 //! Formats: draft-ietf-opsawg-pcap, draft-ietf-opsawg-pcapng. Little-endian.
 

@@ -3,10 +3,9 @@
 //! that a name is found in whatever text it stands, then [`Tokens::replace`] each.
 //!
 //! Replaced: user parts, numbers, display names, host names, realms and user names of credentials, SDP's user and session
-//! names, headers and bodies that nobody knows; and every word that stood in one of these places wherever else it
-//! stands. Short numbers outside of these places stay, as they mean many things; so do User-Agents, media, times,
-//! ports, tags and, unless it is wished, IP addresses. What is not replaced has no name for whoever has not
-//! got the PBX's directory.
+//! names, headers and bodies that nobody knows; every word that stood in one of these places wherever else it stands, and
+//! in Call-IDs, tags and branches as a part too. Short numbers outside of these places stay, as they mean many things;
+//! so do User-Agents, media, times, ports and, unless it is wished, IP addresses.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,7 +14,9 @@ use crate::capture::message::scan;
 use crate::event::{Change, EndpointKey, Quality, UserKey};
 use crate::store::record::{Packet, Payload, Record};
 
+mod body;
 mod hand;
+mod header;
 mod message;
 mod table;
 
@@ -50,7 +51,7 @@ impl Tokens {
         self.learns = false;
     }
 
-    /// The record with tokens. Cost: O(length), about a microsecond for each word.
+    /// The record with tokens. Cost: O(length), about 40 us for a usual message.
     pub fn replace(&mut self, record: &Record) -> Record {
         let payload = match &record.payload {
             Payload::Packet(packet) => Payload::Packet(self.packet(packet)),
@@ -65,12 +66,13 @@ impl Tokens {
         Record { seq: record.seq, time: record.time, user, payload }
     }
 
-    /// A text that is a name, such as a title: every word of it is replaced.
+    /// A name or number: every word of it is replaced.
     pub fn name(&mut self, text: &str) -> Arc<str> {
         self.text(text, |hand, text| hand.text(text, Mode::Name))
     }
 
-    fn prose(&mut self, text: &str) -> Arc<str> {
+    /// A text in which names stand, such as a title: those that were learned are replaced.
+    pub fn prose(&mut self, text: &str) -> Arc<str> {
         self.text(text, |hand, text| hand.text(text, Mode::Prose(3)))
     }
 

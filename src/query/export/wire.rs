@@ -1,14 +1,11 @@
-//! A kept packet as the IP frames that would have carried it, so that Wireshark's family reads it. Called by
-//! [`super::pcap`]. A packet is what the PBX's stack gave or took, one SIP message; the frames around it are made here, with
-//! the true addresses and ports, lengths that agree and checksums that hold.
-//!
+//! A kept packet as the IP frames that would have carried it, for Wireshark's family. Called by [`super::pcap`]. The frames
+//! are made here around what the PBX's stack gave or took, with the true addresses and ports and checksums that hold.
 //! UDP: one datagram. TCP and TLS (which the PBX has in clear): segments of one connection for each pair of addresses,
-//! numbered without a hole. WebSocket: a datagram too, for a WebSocket frame ends where its message ends, and its usual
-//! TCP ports make Wireshark look for HTTP.
-//!
-//! Of a message that was cut, a frame has what was kept, and says how long it was; as capturing tools do. But its IP header
-//! counts only what is there, as Wireshark reads no header of a SIP message that goes on beyond the capture. In a stream a
-//! body is filled with empty lines to its Content-Length: the reader would take the next message for the rest.
+//! numbered without a hole. WebSocket: a datagram too, as a WebSocket frame ends where its message ends, and its usual TCP
+//! ports make Wireshark look for HTTP.
+//! Of a message that was cut a frame has what was kept, and says how long it was, as capturing tools do. But its IP
+//! header counts only what is there, as Wireshark reads no header of a SIP message that goes on beyond the capture. In a
+//! stream a body is filled with empty lines to its Content-Length: a reader would take the next message for the rest.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

@@ -25,6 +25,13 @@ pub struct StepView<'a> {
     pub cause: u16,
 }
 
+impl StepView<'_> {
+    /// Whether the leg was established then.
+    pub fn is_up(&self) -> bool {
+        matches!(self.phase, CallPhase::Up | CallPhase::Held)
+    }
+}
+
 /// One leg of the user, looked through once: what lists and rules ask of it.
 #[derive(Debug)]
 pub struct Leg<'a> {
@@ -46,6 +53,8 @@ pub struct Leg<'a> {
     pub bye: Option<&'a Message>,
     /// What the PBX said of a failed authentication of it.
     pub told: Vec<(Cursor, &'a Change)>,
+    /// The REFER in another call of the user that replaced this one with it.
+    pub joined: Option<Cursor>,
     /// First 180 or 183, or the PBX's word.
     pub rang: Option<Timestamp>,
     /// The 2xx to the first INVITE, or the PBX's word.
@@ -72,6 +81,13 @@ impl<'a> Leg<'a> {
         let messages: Vec<&Message> =
             dialog.messages.iter().filter_map(|n| history.messages.get(*n)).collect();
         let steps: Vec<StepView<'_>> = dialog.steps.iter().filter_map(|n| step(history, *n)).collect();
+        let mut leg = Self::new(number, messages, steps)?;
+        leg.is_running = leg.ended.is_none() && running.contains(&dialog.call_id);
+        Some(leg)
+    }
+
+    /// Looks through messages and steps of one Call-ID, oldest first; `None`: there is nothing.
+    pub(super) fn new(dialog: usize, messages: Vec<&'a Message>, steps: Vec<StepView<'a>>) -> Option<Self> {
         let times = || messages.iter().map(|m| m.at).chain(steps.iter().map(|s| s.at));
         let (id, last) = (times().min()?, times().max()?);
         let invite = messages.iter().find(|m| m.is_request(Method::Invite)).copied();
@@ -95,30 +111,25 @@ impl<'a> Leg<'a> {
         // a CANCEL that crossed the answer ends nothing
         let ender = bye.or(cancel.filter(|_| answered.is_none())).or(refused);
         let ended = ender.map(|m| m.at.time).or(over.map(|s| s.at.time));
-        let is_running = ended.is_none() && running.contains(&dialog.call_id);
         Some(Self {
-            dialog: number,
+            dialog,
             direction,
             invite,
             answer,
             cancel,
             bye,
             told: Vec::new(),
+            joined: None,
             rang,
             answered,
             ended,
             cause: over.map_or(0, |s| s.cause),
             span: (id.time, last.time),
             id,
-            is_running,
+            is_running: false,
             messages,
             steps,
         })
-    }
-
-    fn ringing(&self, now: Timestamp) -> Option<Duration> {
-        let until = self.answered.or(self.ended).unwrap_or(if self.is_running { now } else { self.span.1 });
-        self.rang.map(|from| until.since(from))
     }
 
     fn talking(&self, now: Timestamp) -> Option<Duration> {
@@ -171,15 +182,30 @@ fn failures(history: &History) -> HashMap<&str, Vec<(Cursor, &Change)>> {
     failures
 }
 
+/// Call-IDs that a REFER of the user's phones names as the call to replace (RFC 3891), as it comes in a URI: escaped.
+fn replaced(history: &History) -> HashMap<String, Cursor> {
+    let refers =
+        history.messages.iter().filter(|m| m.is_request(Method::Refer) && m.direction == Direction::In);
+    let named = refers.filter_map(|refer| {
+        let to = refer.head().text("Refer-To", "r");
+        let (_, value) = to.split_once("Replaces=")?;
+        let value = value.split(['&', '>']).next()?;
+        let value = percent_encoding::percent_decode_str(value).decode_utf8_lossy().into_owned();
+        Some((value.split(';').next()?.to_owned(), refer.at))
+    });
+    named.collect()
+}
+
 /// The calls of a history, in no order.
 pub(super) fn items(history: &History, context: &Context<'_>) -> Vec<Item> {
     let dialogs = history.dialogs.iter().enumerate();
     let legs = dialogs.filter(|(_, dialog)| dialog.method == Method::Invite || !dialog.steps.is_empty());
     let mut legs: Vec<Leg<'_>> =
         legs.filter_map(|(number, dialog)| Leg::of(history, number, dialog, context.running)).collect();
-    let mut failures = failures(history);
+    let (mut failures, replaced) = (failures(history), replaced(history));
     for leg in &mut legs {
         let call_id = history.dialogs.get(leg.dialog).map(|dialog| &*dialog.call_id);
+        leg.joined = call_id.and_then(|call_id| replaced.get(call_id).copied());
         leg.told = call_id.and_then(|call_id| failures.remove(call_id)).unwrap_or_default();
     }
     legs.sort_unstable_by_key(|leg| leg.id);
@@ -224,10 +250,10 @@ fn item(history: &History, context: &Context<'_>, legs: &[Leg<'_>]) -> Option<It
         start: first.span.0,
         end: legs.iter().map(|leg| leg.span.1).max()?,
         direction: Some(first.direction),
-        verdict: why::call(history, chief, &far),
+        verdict: why::call(chief, &far, has_gap(history, chief)),
         far,
         endpoints,
-        ringing: legs.iter().filter_map(|leg| leg.ringing(context.now)).max(),
+        ringing: ringing(chief, legs, context.now),
         talking: chief.talking(context.now),
         times: 1,
         every: None,
@@ -238,16 +264,29 @@ fn item(history: &History, context: &Context<'_>, legs: &[Leg<'_>]) -> Option<It
     })
 }
 
-/// With whom: the PBX's word, else what the INVITE says. Who calls and is connected with whom they did not dial (a queue, a
-/// forwarding) is in a call with that one; who calls nobody known has dialled a number.
+/// Whether packets are missing within a leg, or after it where no end of it was kept.
+fn has_gap(history: &History, leg: &Leg<'_>) -> bool {
+    let until = if leg.ended.is_some() { leg.span.1 } else { Timestamp::MAX };
+    history.gaps.iter().any(|(_, gap)| gap.from <= until && gap.to >= leg.span.0)
+}
+
+/// From the first ringing of any leg to the answer, or to the end of the last.
+fn ringing(chief: &Leg<'_>, legs: &[Leg<'_>], now: Timestamp) -> Option<Duration> {
+    let from = legs.iter().filter_map(|leg| leg.rang).min()?;
+    let end = |leg: &Leg<'_>| if leg.is_running { now } else { leg.ended.unwrap_or(leg.span.1) };
+    let until = chief.answered.or_else(|| legs.iter().map(end).max())?;
+    Some(until.since(from))
+}
+
+/// With whom: the PBX's word, else what the INVITE says. Of several it is who was connected last: who calls a queue talks
+/// with an agent.
 fn far(leg: &Leg<'_>, context: &Context<'_>) -> Party {
     let is_named = |step: &&StepView<'_>| !step.far_number.is_empty() || !step.far_name.is_empty();
-    let is_up = |step: &&StepView<'_>| matches!(step.phase, CallPhase::Up | CallPhase::Held);
     let named = || leg.steps.iter().filter(is_named);
-    let step = match leg.direction {
-        CallDirection::Outgoing => named().find(is_up).or_else(|| named().next_back()),
+    let step = named().rfind(|step| step.is_up()).or_else(|| match leg.direction {
+        CallDirection::Outgoing => named().next_back(),
         CallDirection::Incoming => named().next(),
-    };
+    });
     let (mut number, name) =
         step.map_or_else(Default::default, |step| (step.far_number.to_owned(), step.far_name.to_owned()));
     if number.is_empty()

@@ -163,24 +163,28 @@ static uint32_t micros(double seconds)
 	return seconds > 0 && seconds < 4000 ? (uint32_t) (seconds * 1000000) : 0;
 }
 
-/* Of `stats`, txjitter is what Asterisk reports in what it sends: the jitter of the media that it receives. */
-static void tell_quality(usermon_quality *quality, const struct ast_rtp_instance_stats *stats)
+/*
+ * Of `stats`, txjitter is what Asterisk reports in what it sends: the jitter of the media that it receives. What became
+ * of the media that it sends only the far side knows, and tells in its own reports.
+ */
+static void tell_quality(usermon_quality *quality, const struct ast_rtp_instance_stats *stats, uint32_t direction)
 {
 	quality->round_trip = micros(stats->rtt);
-	quality->direction = 0;
-	quality->packets = stats->rxcount;
-	/* Asterisk counts one packet as lost before the first has come. */
-	quality->lost = stats->rxcount ? stats->rxploss : 0;
-	quality->jitter = micros(stats->txjitter);
-	usermon.api->on_quality(usermon.handle, quality);
-	quality->direction = 1;
-	quality->packets = stats->txcount;
-	quality->lost = stats->txploss;
-	quality->jitter = micros(stats->rxjitter);
+	quality->direction = direction;
+	if (direction) {
+		quality->packets = stats->txcount;
+		quality->lost = stats->txploss;
+		quality->jitter = micros(stats->rxjitter);
+	} else {
+		quality->packets = stats->rxcount;
+		/* Asterisk counts one packet as lost before the first has come. */
+		quality->lost = stats->rxcount ? stats->rxploss : 0;
+		quality->jitter = micros(stats->txjitter);
+	}
 	usermon.api->on_quality(usermon.handle, quality);
 }
 
-static void channel_quality(struct ast_channel *channel)
+static void channel_quality(struct ast_channel *channel, uint32_t direction)
 {
 	struct ast_rtp_glue *glue = ast_rtp_instance_get_glue("PJSIP");
 	struct ast_rtp_instance *instance = NULL;
@@ -205,26 +209,31 @@ static void channel_quality(struct ast_channel *channel)
 		quality.leg = usermon_text(leg);
 		quality.linked = usermon_text(linked);
 		quality.call_id = usermon_text(call_id);
-		tell_quality(&quality, &stats);
+		tell_quality(&quality, &stats, direction);
 	}
 	ao2_cleanup(instance);
 }
 
-/* A report tells only of which channel it is; the figures of both directions are read from the channel itself. */
+/* A report tells of which channel it is; the figures are read from the channel itself. */
 static void on_rtcp(void *data, struct stasis_subscription *subscription, struct stasis_message *message)
 {
+	uint32_t direction = stasis_message_type(message) == ast_rtp_rtcp_received_type();
 	struct ast_json *json;
 	const char *name;
 	struct ast_channel *channel;
 
-	if (stasis_message_type(message) != ast_rtp_rtcp_sent_type()) {
+	if (!direction && stasis_message_type(message) != ast_rtp_rtcp_sent_type()) {
 		return;
 	}
 	json = stasis_message_to_json(message, NULL);
 	name = ast_json_string_get(ast_json_object_get(ast_json_object_get(json, "channel"), "name"));
+	/* A report without a block tells nothing of the other side's media. */
+	if (direction && !ast_json_integer_get(ast_json_object_get(ast_json_object_get(json, "rtcp_report"), "report_count"))) {
+		name = NULL;
+	}
 	channel = name && endpoint_of(name).len ? ast_channel_get_by_name(name) : NULL;
 	if (channel) {
-		channel_quality(channel);
+		channel_quality(channel, direction);
 		ast_channel_unref(channel);
 	}
 	ast_json_unref(json);
@@ -261,6 +270,7 @@ int usermon_calls_start(void)
 	stasis_subscription_accept_message_type(channels, ast_channel_unhold_type());
 	stasis_subscription_set_filter(channels, STASIS_SUBSCRIPTION_FILTER_SELECTIVE);
 	stasis_subscription_accept_message_type(rtcp, ast_rtp_rtcp_sent_type());
+	stasis_subscription_accept_message_type(rtcp, ast_rtp_rtcp_received_type());
 	stasis_subscription_set_filter(rtcp, STASIS_SUBSCRIPTION_FILTER_SELECTIVE);
 	now = ast_channel_cache_all();
 	if (now) {

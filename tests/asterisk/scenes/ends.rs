@@ -1,7 +1,8 @@
 //! Calls of two, by how they end.
 
 use super::{Scene, Told};
-use crate::script::{Script, ULAW};
+use crate::script::Script;
+use crate::script::sdp::ULAW;
 
 pub const SCENES: &[Scene] = &[
     Scene {
@@ -84,7 +85,7 @@ pub const SCENES: &[Scene] = &[
         play: |stand| {
             stand.register(&["1109", "1110"])?;
             stand.play(&[
-                Script::called("1110").rings().is_cancelled(),
+                Script::called("1110").rings().cancelled(),
                 Script::calls("1109", "2110", ULAW).refused(603),
             ])
         },
@@ -135,7 +136,7 @@ pub const SCENES: &[Scene] = &[
         play: |stand| {
             stand.register(&["1115", "1116"])?;
             stand.play(&[
-                Script::called("1116").rings().is_cancelled(),
+                Script::called("1116").rings().cancelled(),
                 Script::calls("1115", "1116", ULAW).cancels(1000),
             ])
         },
@@ -172,7 +173,7 @@ pub const SCENES: &[Scene] = &[
             stand.register_at("1120", 1, 600)?;
             stand.play(&[
                 Script::called("1120").rings().waits(700).answers(ULAW).grants("BYE"),
-                Script::called("1120").line(1).rings().is_cancelled(),
+                Script::called("1120").line(1).rings().cancelled(),
                 Script::calls("1119", "1120", ULAW).answered().waits(500).hangs_up(),
             ])
         },

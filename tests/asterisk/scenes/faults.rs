@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::{Scene, Told};
-use crate::script::{G729, Script, ULAW};
+use crate::script::Script;
+use crate::script::sdp::{G729, ULAW};
 
 /// Longer than a transaction lasts that nobody answers (RFC 3261, timers B and F).
 const TIMER_B: Duration = Duration::from_secs(33);
@@ -50,7 +51,7 @@ pub const SCENES: &[Scene] = &[
             Told("1163", "OPTIONS", "", "answered", "", 0),
             Told("1163", "OPTIONS", "", "not answered: unreachable", "", 0),
         ],
-        unproven: &["1163"],
+        unproven: &[],
         play: |stand| {
             stand.register(&["1163"])?;
             stand.unheard("1163");

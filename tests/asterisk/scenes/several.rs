@@ -2,7 +2,8 @@
 
 use super::{Scene, Told};
 use crate::phone::tag_of;
-use crate::script::{Script, ULAW};
+use crate::script::Script;
+use crate::script::sdp::ULAW;
 
 pub const SCENES: &[Scene] = &[
     Scene {
@@ -18,7 +19,7 @@ pub const SCENES: &[Scene] = &[
         play: |stand| {
             stand.register(&["1122", "1123", "1124"])?;
             stand.play(&[
-                Script::called("1123").rings().is_cancelled(),
+                Script::called("1123").rings().cancelled(),
                 Script::called("1124").rings().waits(600).answers(ULAW).grants("BYE"),
                 Script::calls("1122", "4000", ULAW).answered().waits(500).hangs_up(),
             ])
@@ -41,10 +42,10 @@ pub const SCENES: &[Scene] = &[
             stand.register(&["1135", "1136", "1137", "1172"])?;
             stand.register_at("1137", 1, 600)?;
             stand.play(&[
-                Script::called("1136").rings().is_cancelled(),
+                Script::called("1136").rings().cancelled(),
                 Script::called("1172").refuses("486 Busy Here"),
                 Script::called("1137").rings().waits(1000).answers(ULAW).grants("BYE"),
-                Script::called("1137").line(1).rings().is_cancelled(),
+                Script::called("1137").line(1).rings().cancelled(),
                 Script::calls("1135", "4001", ULAW).answered().waits(2500).hangs_up(),
             ])
         },
@@ -62,7 +63,7 @@ pub const SCENES: &[Scene] = &[
         play: |stand| {
             stand.register(&["1138", "1139", "1140"])?;
             stand.play(&[
-                Script::called("1139").rings().is_cancelled(),
+                Script::called("1139").rings().cancelled(),
                 Script::called("1140").rings().waits(500).answers(ULAW).waits(500).hangs_up(),
                 Script::calls("1138", "4002", ULAW).answered().grants("BYE"),
             ])

@@ -1,7 +1,8 @@
 //! What happens within a call that lasts.
 
 use super::{Scene, Told};
-use crate::script::{ALAW, Script, ULAW};
+use crate::script::Script;
+use crate::script::sdp::{ALAW, ULAW};
 
 pub const SCENES: &[Scene] = &[
     Scene {

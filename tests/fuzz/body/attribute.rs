@@ -142,7 +142,7 @@ impl Out {
             Caught::Dropped(dropped) => self.dropped += dropped.packets,
             Caught::Missing { why: Why::Lowered, .. } => {}
             Caught::Missing { dropped, .. } => self.dropped += dropped.packets,
-            Caught::Change { .. } | Caught::Quality { .. } => panic!("none was put in"),
+            Caught::Change { .. } | Caught::Call(_) | Caught::Quality { .. } => panic!("none was put in"),
         }
     }
 }

@@ -69,6 +69,8 @@ pub(super) enum Mode {
     Opaque,
     /// Those that were learned; of numbers those with so many digits, as short ones mean many things.
     Prose(usize),
+    /// Those that were learned, in parts of words too: a Call-ID, a tag, a branch.
+    Id,
     /// Those that were learned, and nothing that looks like an address: it is a version.
     Product,
 }
@@ -96,6 +98,9 @@ impl Hand<'_> {
             let (gap, rest) = rest.split_at(between);
             self.same(gap);
             at += between;
+            if rest.is_empty() {
+                break;
+            }
             if let Some((address, length)) = address(rest)
                 && mode != Mode::Product
                 && gap.last() != Some(&b'.')
@@ -133,18 +138,37 @@ impl Hand<'_> {
                 let token = self.table.token(word);
                 self.same(&token);
             }
-            Mode::Prose(_) | Mode::Product => {
+            Mode::Prose(_) | Mode::Id | Mode::Product => {
                 let fewest = match mode {
                     Mode::Prose(digits) if word.iter().all(u8::is_ascii_digit) => digits,
                     _ => 3,
                 };
-                let is_parameter = behind.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'=');
-                match self.table.learned(word) {
-                    Some(token) if word.len() >= fewest && !is_parameter && !is(&SYNTAX) => {
-                        self.out.extend_from_slice(token);
-                    }
-                    _ => self.same(word),
+                let is_parameter =
+                    mode != Mode::Id && behind.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'=');
+                if is_parameter || !self.learned(word, fewest) {
+                    self.runs(word, if mode == Mode::Id { 3 } else { 5 });
                 }
+            }
+        }
+    }
+
+    /// The token of a word, if it was learned and is long enough to mean nothing else.
+    fn learned(&mut self, word: &[u8], fewest: usize) -> bool {
+        let is_syntax = SYNTAX.iter().any(|known| known.eq_ignore_ascii_case(word));
+        match self.table.learned(word).filter(|_| word.len() >= fewest && !is_syntax) {
+            Some(token) => {
+                self.out.extend_from_slice(token);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// A word that is no name, but may be put together of one and something else.
+    fn runs(&mut self, word: &[u8], fewest: usize) {
+        for run in word.chunk_by(|a, b| a.is_ascii_digit() == b.is_ascii_digit()) {
+            if run.len() == word.len() || !self.learned(run, fewest) {
+                self.same(run);
             }
         }
     }
@@ -163,7 +187,7 @@ impl Hand<'_> {
     /// A Call-ID: what is behind its `@` is a host.
     pub(super) fn call_id(&mut self, id: &[u8]) {
         let (local, host) = id.split_at(id.iter().rposition(|b| *b == b'@').unwrap_or(id.len()));
-        self.text(local, Mode::Prose(3));
+        self.text(local, Mode::Id);
         self.text(host, Mode::Name);
     }
 
@@ -233,6 +257,9 @@ impl Hand<'_> {
             if is(b"phone-context=") || is(b"maddr=") || is(b"received=") {
                 self.same(name);
                 self.host(value);
+            } else if is(b"tag=") || is(b"branch=") || is(b"to-tag=") || is(b"from-tag=") {
+                self.same(name);
+                self.text(value, Mode::Id);
             } else {
                 self.text(parameter, Mode::Prose(5));
             }

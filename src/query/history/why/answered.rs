@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::case::{Case, Found};
 use super::evidence;
 use super::{Outcome, Rule};
-use crate::event::{CallPhase, Direction};
+use crate::event::Direction;
 use crate::query::history::message::{Message, Method};
 
 /// A side whose partner did not refresh the session hangs up so long before its end, or at it (RFC 4028 section 10).
@@ -101,19 +101,13 @@ pub(super) const RULES: &[Rule] = &[
         fits: |case| refer(case).map(|refer| target(refer, Found::from(refer))),
     },
     Rule {
-        name: "passed-on",
-        looks_at: "another far party in what the PBX tells of a leg that is up",
+        name: "joined",
+        looks_at: "REFER in another call of the user whose Refer-To replaces this one (RFC 3891)",
         outcome: Outcome::Good,
-        out: "Answered; then connected with {to}.",
-        into: "Answered; then connected with {to}.",
+        out: "Answered; then the user joined it with another call and was out.",
+        into: "Answered; then the user joined it with another call and was out.",
         advice: "",
-        fits: |case| {
-            let is_up = |phase| matches!(phase, CallPhase::Up | CallPhase::Held);
-            let mut up = case.leg?.steps.iter().filter(|s| is_up(s.phase) && !s.far_number.is_empty());
-            let first = up.next()?;
-            let other = up.filter(|step| step.far_number != first.far_number).next_back()?;
-            Some(Found::at(Some(other.at)).with("to", evidence::brief(other.far_number)))
-        },
+        fits: |case| Some(Found::at(Some(case.leg?.joined?))),
     },
     Rule {
         name: "user-hung-up",

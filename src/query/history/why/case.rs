@@ -2,6 +2,7 @@
 //! that several rules ask. Pure.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use super::evidence::{self, Reason, brief};
 use crate::clock::Timestamp;
@@ -62,6 +63,7 @@ pub(super) struct Case<'a> {
     told: &'a [(Cursor, &'a Change)],
     is_from_phone: bool,
     far: String,
+    number: String,
 }
 
 /// A cause that says more than that it is over.
@@ -70,10 +72,9 @@ fn is_telling(cause: u16) -> bool {
 }
 
 impl<'a> Case<'a> {
-    pub(super) fn of_leg(history: &History, leg: &'a Leg<'a>, far: &Party) -> Self {
+    pub(super) fn of_leg(leg: &'a Leg<'a>, far: &Party, has_gap: bool) -> Self {
         let ender = leg.bye.or(leg.cancel).or(leg.answer.filter(|m| m.status >= Some(300)));
         let reason = ender.map(Reason::of).unwrap_or_default();
-        let until = if leg.ended.is_some() { leg.span.1 } else { Timestamp::MAX };
         Self {
             messages: &leg.messages,
             leg: Some(leg),
@@ -81,12 +82,13 @@ impl<'a> Case<'a> {
             answer: leg.answer,
             cause: if reason.q850 == 0 { leg.cause } else { reason.q850 },
             reason,
-            has_gap: history.gaps.iter().any(|(_, gap)| gap.from <= until && gap.to >= leg.span.0),
+            has_gap,
             bound: 0,
             over: None,
             told: &leg.told,
             is_from_phone: leg.direction == CallDirection::Outgoing,
             far: label(far),
+            number: brief(&far.number),
         }
     }
 
@@ -126,6 +128,7 @@ impl<'a> Case<'a> {
             told: &[],
             is_from_phone,
             far: String::new(),
+            number: String::new(),
         }
     }
 
@@ -175,6 +178,12 @@ impl<'a> Case<'a> {
         Some(Found::at(Some(shown)).with("failure", cause_words(wanted)))
     }
 
+    /// What was refused without a word of the PBX on it, by [`Self::credentials_refused`].
+    pub(super) fn password_refused(&self) -> Option<Found> {
+        let answer = self.credentials_refused().filter(|m| m.status != Some(403) && self.told.is_empty())?;
+        Some(Found::from(answer).with("failure", cause_words(FailureCause::WrongPassword)))
+    }
+
     /// The last answer asks for credentials, and the request had good ones: made of the PBX's own challenge, not stale.
     pub(super) fn credentials_refused(&self) -> Option<&'a Message> {
         let answer = self.answer.filter(|m| matches!(m.status, Some(401 | 403 | 407)))?;
@@ -209,7 +218,7 @@ impl<'a> Case<'a> {
     }
 
     /// Nothing came from the other side of the request: how often it was sent, and for how long it was waited.
-    pub(super) fn unheard(&self) -> Option<(usize, std::time::Duration)> {
+    pub(super) fn unheard(&self) -> Option<(usize, Duration)> {
         let request = self.request?;
         let is_heard = self.messages.iter().any(|m| m.direction != request.direction);
         let last =
@@ -225,12 +234,22 @@ impl<'a> Case<'a> {
         self.messages.iter().filter(same).count()
     }
 
-    /// " It had been forwarded by 102." of a call that came with a Diversion header (RFC 5806).
-    pub(super) fn diverted(&self) -> Option<String> {
-        let invite =
-            self.request.filter(|m| m.detail > DumpDetail::Summary && !self.is_from_phone && m.sdp)?;
-        let by = evidence::party(invite, "Diversion", "")?;
-        Some(format!(" It had been forwarded by {by}."))
+    /// What else is to be said of a call, each as a sentence after a space: that it came with a Diversion header (RFC 5806),
+    /// and with whom it was connected before.
+    pub(super) fn notes(&self) -> String {
+        let mut notes = String::new();
+        let invite = self.request.filter(|m| m.detail > DumpDetail::Summary && !self.is_from_phone);
+        if let Some(by) = invite.and_then(|invite| evidence::party(invite, "Diversion", "")) {
+            notes.push_str(&format!(" It had been forwarded by {by}."));
+        }
+        let steps = self.leg.map(|leg| &*leg.steps).unwrap_or_default();
+        let mut up = steps.iter().filter(|step| step.is_up() && !step.far_number.is_empty());
+        if let (Some(first), Some(last)) = (up.next(), up.next_back())
+            && first.far_number != last.far_number
+        {
+            notes.push_str(&format!(" At first it was connected with {}.", brief(first.far_number)));
+        }
+        notes
     }
 
     /// A sentence with its words.
@@ -255,10 +274,11 @@ impl<'a> Case<'a> {
         let now = self.messages.last().map_or(Timestamp::default(), |m| m.at.time);
         let time = |from: Option<Timestamp>| {
             let until = self.leg.map_or(now, |leg| leg.ended.unwrap_or(leg.span.1));
-            from.map(|from| span(until.since(from))).unwrap_or_default()
+            from.map(|from| brief_span(until.since(from))).unwrap_or_default()
         };
         match name {
             "far" => self.far.clone(),
+            "number" => self.number.clone(),
             "answer" => {
                 self.answer.map(|m| brief(&m.title())).unwrap_or_else(|| format!("cause {}", self.cause))
             }
@@ -282,6 +302,10 @@ impl<'a> Case<'a> {
     }
 }
 
+fn brief_span(length: Duration) -> String {
+    if length < Duration::from_secs(1) { "less than a second".to_owned() } else { span(length) }
+}
+
 /// What stands before `{name}`, the name, and the rest.
 fn slot(text: &str) -> Option<(&str, &str, &str)> {
     let (before, rest) = text.split_once('{')?;
@@ -289,7 +313,7 @@ fn slot(text: &str) -> Option<(&str, &str, &str)> {
     Some((before, name, after))
 }
 
-fn label(far: &Party) -> String {
+pub(in crate::query::history) fn label(far: &Party) -> String {
     match (&far.user, &*far.name, &*far.number) {
         (Some(user), ..) => brief(&format!("{} {} ({})", user.name, user.surname, user.extension)),
         (None, "", "") => "the other side".to_owned(),

@@ -3,9 +3,7 @@
 use super::case::{Case, Found};
 use super::evidence;
 use super::{Outcome, Rule};
-use crate::event::FailureCause;
 use crate::query::history::message::Method;
-use crate::query::words::cause_words;
 
 /// The rules; the first that fits says it.
 pub(super) const RULES: &[Rule] = &[
@@ -34,10 +32,7 @@ pub(super) const RULES: &[Rule] = &[
         out: "{failure} It came from {from}.",
         into: "Wrong password: the phone refused the PBX's credentials.",
         advice: "Compare the user name and the password on the phone with those of the account on the PBX.",
-        fits: |case| {
-            let answer = case.credentials_refused().filter(|m| m.status != Some(403))?;
-            Some(Found::from(answer).with("failure", cause_words(FailureCause::WrongPassword)))
-        },
+        fits: |case| case.password_refused(),
     },
     Rule {
         name: "challenge-unanswered",

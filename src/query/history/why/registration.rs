@@ -16,7 +16,7 @@ pub(super) const RULES: &[Rule] = &[
         "{failure} It came from {from}.",
         "Compare the user name and the password on the phone with those of the account on the PBX. If {from} is not one of yours, \
          somebody is guessing passwords.",
-        |case| case.told(FailureCause::WrongPassword).or_else(|| password(case)),
+        |case| case.told(FailureCause::WrongPassword).or_else(|| case.password_refused()),
     ),
     rule(
         "unknown-user",
@@ -79,8 +79,8 @@ pub(super) const RULES: &[Rule] = &[
         "forbidden",
         "403",
         Outcome::Failed,
-        "The PBX forbids the registration ({answer}).",
-        "Look whether the account may register, and from {from}.",
+        "The PBX forbids the registration ({answer}), before it saw a password.",
+        "Look whether an access list keeps {from} out, and whether the account may register.",
         |case| case.refused(&[403], &[]),
     ),
     rule(
@@ -189,9 +189,4 @@ const fn rule(
 
 fn is_good(case: &Case<'_>) -> bool {
     matches!(case.status(), 200..300)
-}
-
-fn password(case: &Case<'_>) -> Option<Found> {
-    let answer = case.credentials_refused().filter(|m| m.status != Some(403))?;
-    Some(Found::from(answer).with("failure", cause_words(FailureCause::WrongPassword)))
 }
