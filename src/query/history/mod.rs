@@ -16,7 +16,9 @@ use crate::query::diagnostics::Cursor;
 use crate::store::record::{Attribution, Gap, Payload, Record};
 
 pub mod calls;
+pub mod earlier;
 pub mod filter;
+pub mod joined;
 pub mod legs;
 pub mod message;
 mod others;
