@@ -177,6 +177,11 @@ async fn what_is_not_read_at_once_is_told_whole_by_the_next_reading() {
     }
     assert_eq!(found, seen);
     assert_eq!(done, 1_000);
+    // nothing in the first reading: there is a place for what the next ones find
+    let page = open(&mut anna, &format!("{PAGE}?slice=100&call-id=call-0")).await;
+    assert!(links(&page).is_empty() && words(page.one("div", "id", "nothing")).contains("so far"));
+    assert!(page.one("ol", "id", "lines").find("li").is_empty());
+    assert!(page.one("div", "id", "search").attribute("data-more").contains("before="));
 }
 
 #[tokio::test]
