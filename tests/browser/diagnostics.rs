@@ -29,7 +29,7 @@ pub fn list(stage: &mut Stage) -> Result<String, String> {
             "{LINES}
              const call = lines.find((l) => l.includes('Call to') && l.includes('1012'));
              if (!call) return `no call in ${{JSON.stringify(lines)}}`;
-             if (!/rang \\d+ s, talked \\d+ s/.test(call) || !/\\d+ packets/.test(call)) return `not told: ${{call}}`;
+             if (!/rang .*\\d+ s, talked .*\\d+ s/.test(call) || !/\\d+ packets/.test(call)) return `not told: ${{call}}`;
              if (!lines.some((l) => l.includes('Registration') && l.includes('Registered'))) return 'no registration';
              const a = all('a.line').find((a) => a.textContent.includes('Call to'));
              if (a.dataset.o !== 'good' || !one('.o svg', a)) return `no shape for ${{a.dataset.o}}`;
