@@ -18,7 +18,9 @@ use crate::store::record::{Attribution, Gap, Payload, Record};
 use crate::store::{Kinds, Query as Range};
 
 pub mod calls;
+pub mod earlier;
 pub mod filter;
+pub mod joined;
 pub mod legs;
 pub mod message;
 mod others;
