@@ -76,14 +76,16 @@ fn hostile_texts_stay_texts_on_every_page() {
             entries: list.entries.clone(),
             ..samples::unattributed(user.clone())
         };
-        let mut packet = samples::packet(user);
+        let list = samples::packets(list, false);
+        let mut packet = samples::packet(user.clone());
         packet.headers = Some(vec![(s.into(), s.into())]);
         packet.raw = s.as_bytes().to_vec();
         let frame = Frame { links: Links::new("/usermon"), ..Frame::default() };
         [
             monitoring::page(&frame, &samples::wall(samples::company("acme", s), vec![row])),
             terminal::page(&frame, &page),
-            diagnostics::page(&frame, &list, false),
+            diagnostics::packets::page(&frame, &list.0, &list.1),
+            diagnostics::page(&frame, &samples::overview::overview(user, s)),
             message::page(&frame, &packet),
             unattributed::page(&frame, &strays, false),
             login::page(&frame.links, "/", s, None),

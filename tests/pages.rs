@@ -2,7 +2,7 @@
 
 use usermon::config::Role;
 use usermon::event::{Direction, DumpDetail, Kind, Sticker};
-use usermon::query::diagnostics::PacketDetail;
+use usermon::query::diagnostics::{DiagnosticsPage, PacketDetail};
 use usermon::query::{CompanySettings, Viewer};
 use usermon::settings::Administrator;
 use usermon::web::administrators::{self, Done};
@@ -28,6 +28,11 @@ fn frame(role: Role) -> Frame {
         host: "Asterisk 22.10.1".into(),
         ..Frame::default()
     }
+}
+
+fn packets(frame: &Frame, page: DiagnosticsPage, later: bool) -> maud::Markup {
+    let (data, asked) = samples::packets(page, later);
+    diagnostics::packets::page(frame, &data, &asked)
 }
 
 fn wall_of(rows: Vec<usermon::query::wall::Row>) -> Element {
@@ -198,7 +203,8 @@ fn all_pages() -> Vec<String> {
         monitoring::page(&frame, &samples::wall(acme.clone(), samples::rows("acme", 3))),
         monitoring::page(&frame, &samples::wall(acme.clone(), vec![])),
         terminal::page(&frame, &samples::terminal_page(user.clone())),
-        diagnostics::page(&frame, &samples::diagnostics(user.clone()), true),
+        packets(&frame, samples::diagnostics(user.clone()), true),
+        diagnostics::page(&frame, &samples::overview::overview(user.clone(), "102")),
         message::page(&frame, &samples::packet(user.clone())),
         message::page(&frame, &PacketDetail { user: None, ..samples::packet(user.clone()) }),
         unattributed::page(&frame, &samples::unattributed(user), false),
@@ -220,9 +226,7 @@ fn no_page_shows_a_password_hash() {
 #[test]
 fn the_list_says_what_is_missing_claimed_and_cut_in_its_place() {
     let user = samples::user("acme", "101", "Anna", "Rossi", "Sales");
-    let page = parse(
-        &diagnostics::page(&frame(Role::Administrator), &samples::diagnostics(user), false).into_string(),
-    );
+    let page = parse(&packets(&frame(Role::Administrator), samples::diagnostics(user), false).into_string());
     let rows = page.find("tr");
     let kinds: Vec<&str> = rows.iter().map(|r| r.attribute("class")).filter(|c| !c.is_empty()).collect();
     let expected = "day packet change packet packet packet packet packet packet gap packet day packet packet";
@@ -238,7 +242,7 @@ fn the_list_says_what_is_missing_claimed_and_cut_in_its_place() {
     assert_eq!(marks, ["claimed", "cut", "stump"]);
     assert!(page.one("dl", "class", "legend").text().contains("anybody can write that"));
     let older = page.find("a").into_iter().find(|a| a.attribute("rel") == "next").unwrap();
-    assert!(older.attribute("href").starts_with("/usermon/c/acme/u/101/diag?before="));
+    assert!(older.attribute("href").starts_with("/usermon/c/acme/u/101/diag/packets?past="));
 }
 
 #[test]
@@ -253,7 +257,8 @@ fn a_badge_is_coloured_by_what_it_means_and_says_it() {
         ("SIP/2.0 503 Service Unavailable", "badge s5", "503 Service Unavailable"),
         ("SIP/2.0 603 Decline", "badge s5", "603 Decline"),
     ] {
-        let badge = parse(&diagnostics::badge(&samples::line(1, 1, Direction::In, start)).into_string());
+        let badge =
+            parse(&diagnostics::packets::badge(&samples::line(1, 1, Direction::In, start)).into_string());
         let badge = badge.find("span")[0];
         assert_eq!((badge.attribute("class"), badge.text().as_str()), (class, words));
     }
@@ -264,13 +269,13 @@ fn diagnostics_that_are_off_say_so_and_who_can_change_it() {
     let mut data = samples::diagnostics(samples::user("acme", "101", "Anna", "Rossi", "Sales"));
     data.detail = DumpDetail::Off;
     data.entries.clear();
-    let page = parse(&diagnostics::page(&frame(Role::Administrator), &data, false).into_string());
+    let page = parse(&packets(&frame(Role::Administrator), data.clone(), false).into_string());
     let words = page.one("div", "class", "notice").text();
     assert!(
         words.contains("not activated") && words.contains("A super-admin can choose another level"),
         "{words}"
     );
-    let page = parse(&diagnostics::page(&frame(Role::SuperAdmin), &data, false).into_string());
+    let page = parse(&packets(&frame(Role::SuperAdmin), data, false).into_string());
     let link = page.one("div", "class", "notice").find("a")[0].attribute("href").to_owned();
     assert_eq!(link, "/usermon/configuration/company/acme");
 }

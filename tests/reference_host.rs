@@ -250,7 +250,7 @@ fn lines_logins_stickers_and_a_clean_end() {
     assert_eq!(wall.sticker("104"), "offline", "the phone with the wrong password");
     assert_eq!(wall.sticker("106"), "free", "an active desktop client without SIP");
     let diagnostics = poll("a user's packets", 20, || {
-        let page = admin.ask("GET", "/usermon/c/example/u/101/diag", "");
+        let page = admin.ask("GET", "/usermon/c/example/u/101/diag/packets", "");
         page.body.contains("REGISTER").then_some(page)
     });
     assert_eq!(diagnostics.status, 200);

@@ -32,7 +32,14 @@ async fn another_company_does_not_exist_for_an_administrator() {
         assert_eq!(root.get(path).await.status, found, "{path}");
         assert_eq!(anna.get(&path.replace("beta", "acme")).await.status, found, "{path}");
     }
-    for path in ["/c/beta/u/101/t/d1", "/c/beta/u/101/diag/1-1", "/c/beta/u/101/diag/1-1?raw=1"] {
+    for path in [
+        "/c/beta/u/101/t/d1",
+        "/c/beta/u/101/diag/1-1",
+        "/c/beta/u/101/diag/1-1?raw=1",
+        "/c/beta/u/101/diag/packets",
+        "/c/beta/u/101/diag/more?text=a",
+        "/c/beta/u/101/diag/tail?after=1-1",
+    ] {
         assert_eq!(anna.get(path).await.status, StatusCode::NOT_FOUND, "{path}");
     }
 }
@@ -215,7 +222,7 @@ async fn a_packet_is_shown_downloaded_and_audited() {
     let bytes = b"INVITE sip:102@pbx SIP/2.0\r\nCall-ID: <script>1\r\nCSeq: 1 INVITE\r\n\r\n\xff";
     let at = site.keep(bytes);
     let mut anna = site.logged_in("anna").await;
-    let list = anna.get("/c/acme/u/101/diag").await.text();
+    let list = anna.get("/c/acme/u/101/diag/packets").await.text();
     let link = format!("/c/acme/u/101/diag/{at}");
     assert!(list.contains(&format!("href=\"{link}\"")), "{list}");
     let page = anna.get(&link).await;

@@ -148,7 +148,7 @@ impl Query {
     ) -> Result<Option<DiagnosticsPage>> {
         let Some(user) = self.user(user) else { return Ok(None) };
         self.audit_reading(viewer, "read-packets", Some(&user), "")?;
-        let (entries, next) = self.entries(&user.key, before, limit)?;
+        let (entries, next) = self.entries(&user.key, Timestamp::MIN, before, limit)?;
         let detail = self.0.settings.dump_detail(&user.key.company);
         Ok(Some(DiagnosticsPage { user, detail, entries, next, at: self.now() }))
     }
@@ -173,14 +173,15 @@ impl Query {
         self.one(viewer, Some(user), at, "export-packet")
     }
 
-    /// At most `limit` lines of a history older than `before`, and where the next page begins.
+    /// At most `limit` lines of a history since `from` and older than `before`, and where the next page begins.
     pub(super) fn entries(
         &self,
         key: &UserKey,
+        from: Timestamp,
         before: Option<Cursor>,
         limit: usize,
     ) -> Result<(Vec<Entry>, Option<Cursor>)> {
-        let mut records = self.read(key, before, limit.saturating_add(1), Kinds::ALL)?;
+        let mut records = self.read(key, from, before, limit.saturating_add(1), Kinds::ALL)?;
         let more = records.len() > limit;
         records.truncate(limit);
         let proven = self.proven(key, &records)?;
@@ -216,7 +217,7 @@ impl Query {
         let nobody = UserKey::default();
         let key = detail.user.as_deref().map_or(&nobody, |user| &user.key);
         let at = detail.line.at;
-        let older = self.read(key, Some(at), 1, ONLY_PACKETS)?.first().map(cursor);
+        let older = self.read(key, Timestamp::MIN, Some(at), 1, ONLY_PACKETS)?.first().map(cursor);
         let newer = self.newer(key, at)?;
         (detail.older, detail.newer) = (older, newer);
         Ok(detail)
@@ -237,13 +238,14 @@ impl Query {
     fn read(
         &self,
         user: &UserKey,
+        from: Timestamp,
         before: Option<Cursor>,
         limit: usize,
         kinds: Kinds,
     ) -> Result<Vec<Record>> {
         self.0.store.read(&Range {
             user,
-            from: Timestamp::MIN,
+            from,
             to: Timestamp::MAX,
             before: before.map(|c| (c.time, c.seq)),
             limit,

@@ -39,7 +39,7 @@ impl Query {
     ) -> Result<UnattributedPage> {
         may_read(viewer)?;
         self.audit_reading(viewer, "read-packets", None, "")?;
-        let (entries, next) = self.entries(&UserKey::default(), before, limit)?;
+        let (entries, next) = self.entries(&UserKey::default(), Timestamp::MIN, before, limit)?;
         Ok(UnattributedPage {
             failures: self.0.state.unowned_failures().iter().map(failure).collect(),
             entries,

@@ -1,42 +1,31 @@
-//! Legs of calls: which are at an endpoint, where a leg is by its id, how many calls they make, and which legs
-//! ended lately. Pure: `tables` calls it under the lock and hands it the time.
+//! Legs of calls: where a leg is by its id, how many calls they make, and which legs ended lately. Pure: `tables` calls
+//! it under the lock and hands it the time.
 //!
 //! A call is the set of legs with one `linked`; a leg without it is its own call. An ended leg never comes back.
 
-use std::collections::VecDeque;
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use foldhash::HashMap;
+use foldhash::fast::RandomState;
 
+use super::legs::{Legs, Standing, Step};
+use super::numbers::Numbers;
+use super::slab::{Slab, index};
 use super::snapshot::Leg;
-use super::{SHORT, clip, late, replace};
+use super::texts::Texts;
 use crate::clock::Timestamp;
-use crate::event::{Call, CallPhase, Change, EndpointKey};
+use crate::event::{Call, Change, EndpointKey};
 
 /// Legs of one endpoint; the oldest goes first.
 pub(super) const LEGS_PER_ENDPOINT: usize = 256;
 /// Ended legs that are remembered.
 pub(super) const ENDED_LEGS: usize = 4096;
 
-/// The legs of one endpoint, the oldest first.
-#[derive(Default)]
-pub(super) struct Legs(Vec<Leg>);
-
-/// What became of an event about a leg that is known.
-pub(super) enum Step {
-    /// Nothing: it came too late.
-    Late,
-    /// Nothing: it is known.
-    Same,
-    /// The leg is in another phase now, or in another call, or more is known of it.
-    News(Change),
-}
-
 /// Where a leg is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
-    /// At the endpoint of this number.
-    At(usize),
+    /// In progress, under this number.
+    At(u32),
     /// It ended.
     Ended,
 }
@@ -44,153 +33,113 @@ pub(super) enum Place {
 /// All legs by id, and those that ended lately.
 #[derive(Default)]
 pub(super) struct Calls {
-    places: HashMap<Arc<str>, Place>,
-    ended: VecDeque<Arc<str>>,
-}
-
-/// The change that says where a leg stands.
-pub(super) fn told(leg: &Leg, phase: CallPhase, cause: u16) -> Change {
-    Change::Call {
-        leg: Arc::clone(&leg.leg),
-        linked: Arc::clone(&leg.linked),
-        call_id: Arc::clone(&leg.call_id),
-        phase,
-        direction: leg.direction,
-        far_number: Arc::clone(&leg.far_number),
-        far_name: Arc::clone(&leg.far_name),
-        cause,
-    }
-}
-
-/// A leg as its first event tells of it.
-pub(super) fn first(event: &Call, endpoint: &Arc<EndpointKey>, time: Timestamp) -> Leg {
-    Leg {
-        leg: Arc::clone(&event.leg),
-        linked: Arc::clone(&event.linked),
-        call_id: clip(&event.call_id, SHORT),
-        phase: event.phase,
-        direction: event.direction,
-        far_number: clip(&event.far_number, SHORT),
-        far_name: clip(&event.far_name, SHORT),
-        began: time,
-        since: time,
-        answered: (event.phase != CallPhase::Ringing).then_some(time),
-        endpoint: Arc::clone(endpoint),
-    }
-}
-
-impl Leg {
-    /// What an event does not tell (empty) stays as it was. Says whether anything changed.
-    fn fill(&mut self, event: &Call) -> bool {
-        let mut news = self.direction != event.direction;
-        self.direction = event.direction;
-        if !event.linked.is_empty() && self.linked != event.linked {
-            self.linked = Arc::clone(&event.linked);
-            news = true;
-        }
-        let texts = [
-            (&mut self.call_id, &event.call_id),
-            (&mut self.far_number, &event.far_number),
-            (&mut self.far_name, &event.far_name),
-        ];
-        for (known, told) in texts {
-            news |= !told.is_empty() && replace(known, told, SHORT);
-        }
-        news
-    }
-}
-
-impl Legs {
-    pub(super) fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Leg> {
-        self.0.iter()
-    }
-
-    fn take(&mut self, id: &str) -> Option<Leg> {
-        let at = self.0.iter().position(|leg| *leg.leg == *id)?;
-        Some(self.0.remove(at))
-    }
+    hasher: RandomState,
+    standing: Slab<Standing>,
+    numbers: Numbers,
+    /// Ids of legs that ended; when there are enough, the next takes the place of the oldest.
+    ended: Vec<Texts<1, [u8; 32]>>,
+    ended_numbers: Numbers,
+    oldest: usize,
 }
 
 impl Calls {
     /// Where a leg is; `None`: never heard of it, or it ended long ago.
     pub(super) fn place(&self, leg: &str) -> Option<Place> {
-        self.places.get(leg).copied()
+        let hash = self.hasher.hash_one(leg.as_bytes());
+        let is_it = |number| self.get(number).is_some_and(|standing| standing.id() == leg.as_bytes());
+        if let Some(number) = self.numbers.find(hash, is_it) {
+            return Some(Place::At(number));
+        }
+        let is_it = |number| self.ended.get(index(number)).is_some_and(|ended| ended.is(0, leg));
+        self.ended_numbers.find(hash, is_it).map(|_| Place::Ended)
+    }
+
+    pub(super) fn get(&self, number: u32) -> Option<&Standing> {
+        self.standing.get(number)
+    }
+
+    /// Copies of an endpoint's legs for pages.
+    pub(super) fn standing(&self, legs: &Legs, endpoint: &Arc<EndpointKey>) -> impl Iterator<Item = Leg> {
+        legs.iter().filter_map(|number| Some(self.get(number)?.leg(endpoint)))
     }
 
     pub(super) fn legs(&self) -> usize {
-        self.places.len() - self.ended.len()
+        self.standing.len()
     }
 
     pub(super) fn ended(&self) -> usize {
         self.ended.len()
     }
 
+    /// The call of each leg.
+    pub(super) fn calls(&self) -> impl Iterator<Item = &[u8]> {
+        self.standing.iter().map(|(_, leg)| leg.call())
+    }
+
     /// Puts a leg that is nowhere at an endpoint; says whether another one had to go.
-    pub(super) fn add(&mut self, legs: &mut Legs, slot: usize, leg: Leg) -> bool {
-        let full = legs.0.len() >= LEGS_PER_ENDPOINT;
-        if full {
-            let oldest = legs.0.remove(0);
-            self.places.remove(&oldest.leg);
+    pub(super) fn add(&mut self, legs: &mut Legs, leg: Standing) -> bool {
+        let full = legs.len() >= LEGS_PER_ENDPOINT;
+        if full && let Some(oldest) = legs.oldest() {
+            self.take(legs, oldest);
         }
-        self.places.insert(Arc::clone(&leg.leg), Place::At(slot));
-        legs.0.push(leg);
+        let hash = self.hasher.hash_one(leg.id());
+        let number = self.standing.insert(leg);
+        self.numbers.insert(hash, number);
+        legs.0.push(number);
         full
     }
 
     /// Takes a leg away from an endpoint.
-    pub(super) fn take(&mut self, legs: &mut Legs, id: &str) {
-        if legs.take(id).is_some() {
-            self.places.remove(id);
+    pub(super) fn take(&mut self, legs: &mut Legs, number: u32) {
+        legs.remove(number);
+        if let Some(leg) = self.standing.remove(number) {
+            self.numbers.remove(self.hasher.hash_one(leg.id()), number);
         }
     }
 
     /// Brings a leg to what the event says.
-    pub(super) fn update(legs: &mut Legs, event: &Call, (time, now): (Timestamp, Timestamp)) -> Step {
-        let Some(leg) = legs.0.iter_mut().find(|leg| leg.leg == event.leg) else { return Step::Late };
-        let back = event.phase == CallPhase::Ringing && leg.phase != CallPhase::Ringing;
-        if back || late(time, leg.since, now) {
-            return Step::Late;
+    pub(super) fn step(&mut self, number: u32, event: &Call, at: (Timestamp, Timestamp)) -> Step {
+        self.standing.get_mut(number).map_or(Step::Late, |leg| leg.step(event, at))
+    }
+
+    /// Reads what [`Self::remember`] will want, so that the processor fetches it while it does something else.
+    pub(super) fn fetch(&self, leg: &str) {
+        self.ended_numbers.fetch(self.hasher.hash_one(leg.as_bytes()));
+        if let Some(oldest) = self.ended.get(self.oldest) {
+            self.ended_numbers.fetch(self.hasher.hash_one(oldest.slice(0)));
         }
-        let news = leg.fill(event);
-        if leg.phase != event.phase {
-            leg.phase = event.phase;
-            leg.since = time;
-            leg.answered.get_or_insert(time);
-        } else if !news {
-            return Step::Same;
-        }
-        Step::News(told(leg, event.phase, event.cause))
     }
 
     /// Ends a leg; the change that says so with what the event still told of it.
-    pub(super) fn end(&mut self, legs: &mut Legs, event: &Call) -> Option<Change> {
-        let mut leg = legs.take(&event.leg)?;
+    pub(super) fn end(&mut self, legs: &mut Legs, number: u32, event: &Call) -> Option<Change> {
+        let leg = self.standing.get_mut(number)?;
         leg.fill(event);
-        self.remember(&leg.leg);
-        Some(told(&leg, CallPhase::Ended, event.cause))
+        let told = leg.told(event);
+        self.take(legs, number);
+        self.remember(&event.leg);
+        Some(told)
     }
 
-    /// Remembers that a leg ended; the oldest memory goes when there are too many.
-    pub(super) fn remember(&mut self, leg: &Arc<str>) {
-        if self.places.insert(Arc::clone(leg), Place::Ended) == Some(Place::Ended) {
-            return;
+    /// Remembers that a leg that is nowhere ended; the oldest memory goes when there are too many.
+    pub(super) fn remember(&mut self, leg: &str) {
+        let (hasher, at) = (&self.hasher, self.oldest);
+        self.oldest = (at + 1) % ENDED_LEGS;
+        let Ok(number) = u32::try_from(at) else { return };
+        let ended = Texts::new([leg]);
+        match self.ended.get_mut(at) {
+            Some(oldest) => {
+                let oldest = std::mem::replace(oldest, ended);
+                self.ended_numbers.remove(hasher.hash_one(oldest.slice(0)), number);
+            }
+            None => self.ended.push(ended),
         }
-        self.ended.push_back(Arc::clone(leg));
-        if self.ended.len() > ENDED_LEGS
-            && let Some(oldest) = self.ended.pop_front()
-        {
-            self.places.remove(&oldest);
-        }
+        self.ended_numbers.insert(hasher.hash_one(leg.as_bytes()), number);
     }
 
     /// Forgets all legs of an endpoint that is let go.
-    pub(super) fn forget(&mut self, legs: Legs) {
-        for leg in legs.0 {
-            self.places.remove(&leg.leg);
+    pub(super) fn forget(&mut self, mut legs: Legs) {
+        while let Some(number) = legs.oldest() {
+            self.take(&mut legs, number);
         }
     }
 }

@@ -7,8 +7,11 @@
 //! owns, texts and memories of what ended are all bounded, and what is over the bound is counted.
 
 mod calls;
+mod contacts;
 mod endpoints;
 mod failures;
+mod legs;
+mod numbers;
 mod order;
 mod owners;
 mod registrations;
@@ -16,6 +19,7 @@ mod slab;
 mod snapshot;
 mod sticker;
 mod tables;
+mod texts;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -36,23 +40,17 @@ const EXPIRE_BATCH: usize = 256;
 /// Owners confirmed per taking of the lock, for the same reason.
 const CONFIRM_BATCH: usize = 128;
 
-/// The text, or as much of it as is kept.
-pub(crate) fn clip(text: &Arc<str>, most: usize) -> Arc<str> {
+/// As much of the text as is kept.
+fn clipped(text: &str, most: usize) -> &str {
     if text.len() <= most {
-        return Arc::clone(text);
+        return text;
     }
-    text.get(..text.floor_char_boundary(most)).unwrap_or_default().into()
+    text.get(..text.floor_char_boundary(most)).unwrap_or_default()
 }
 
-/// Sets a text to what was told, as far as it is kept; says whether it is another one now.
-fn replace(known: &mut Arc<str>, told: &Arc<str>, most: usize) -> bool {
-    if *known == *told {
-        return false;
-    }
-    let told = clip(told, most);
-    let other = *known != told;
-    *known = told;
-    other
+/// The text itself, or as much of it as is kept.
+pub(crate) fn clip(text: &Arc<str>, most: usize) -> Arc<str> {
+    if text.len() <= most { Arc::clone(text) } else { clipped(text, most).into() }
 }
 
 /// Whether what happened at `time` is older than what is known of `known`. When `known` lies ahead, the clock was

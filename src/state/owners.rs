@@ -4,14 +4,13 @@
 
 use std::sync::Arc;
 
-use super::registrations::registered;
 use super::snapshot::Changes;
 use super::tables::Tables;
 use crate::clock::Timestamp;
 use crate::event::{EndpointKey, UserKey};
 
 /// A user whose endpoints changed; `true`: what pages show changed with them.
-type Touched = Vec<(usize, bool)>;
+type Touched = Vec<(u32, bool)>;
 
 impl Tables {
     /// The number of a word that is newer than all before.
@@ -47,7 +46,7 @@ impl Tables {
         for (endpoint, user) in owners {
             self.give(endpoint, user, word, out, &mut touched);
         }
-        let dropped: Vec<usize> = self
+        let dropped: Vec<u32> = self
             .endpoints
             .iter()
             .filter(|(_, endpoint)| endpoint.owner.is_some() && endpoint.named < word)
@@ -100,7 +99,7 @@ impl Tables {
             None => return,
         };
         if self.users.set_active(at, terminal, active) {
-            self.users.derive(at, &self.endpoints, true, now, out);
+            self.derive(at, true, now, out);
         }
     }
 
@@ -120,7 +119,7 @@ impl Tables {
         self.set_owner(slot, Some(user), out, touched);
     }
 
-    fn set_owner(&mut self, slot: usize, owner: Option<usize>, out: &mut Changes, touched: &mut Touched) {
+    fn set_owner(&mut self, slot: u32, owner: Option<u32>, out: &mut Changes, touched: &mut Touched) {
         let Some(row) = self.endpoints.get_mut(slot) else { return };
         if row.owner == owner {
             return;
@@ -132,8 +131,8 @@ impl Tables {
             touched.push((before, visible));
         }
         if let Some(owner) = owner {
-            for contact in row.contacts.untold() {
-                self.users.note(owner, contact.since, registered(contact), out);
+            for (since, registered) in row.contacts.untold(&row.key.endpoint) {
+                self.users.note(owner, since, registered, out);
             }
             self.users.give(owner, slot);
             touched.push((owner, visible));
@@ -147,7 +146,7 @@ impl Tables {
         touched.sort_unstable_by_key(|(user, visible)| (*user, !visible));
         touched.dedup_by_key(|(user, _)| *user);
         for (user, visible) in touched {
-            self.users.derive(user, &self.endpoints, visible, now, out);
+            self.derive(user, visible, now, out);
             self.users.release(user);
         }
         self.enforce();

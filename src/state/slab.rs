@@ -1,11 +1,16 @@
 //! A vector with holes: rows that other tables name by a number instead of by hashing a key again.
-//! Used by `endpoints` and `sticker`; a number is reused after its row was removed, so whoever removes a row
+//! Used by `endpoints`, `calls` and `sticker`; a number is reused after its row was removed, so whoever removes a row
 //! first removes what names it.
+
+/// The place of a number in a vector.
+pub(super) fn index(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
 
 /// Rows by number.
 pub(super) struct Slab<T> {
     rows: Vec<Option<T>>,
-    free: Vec<usize>,
+    free: Vec<u32>,
 }
 
 impl<T> Default for Slab<T> {
@@ -16,35 +21,36 @@ impl<T> Default for Slab<T> {
 
 impl<T> Slab<T> {
     /// Puts a row in and says its number.
-    pub(super) fn insert(&mut self, row: T) -> usize {
+    pub(super) fn insert(&mut self, row: T) -> u32 {
         if let Some(at) = self.free.pop()
-            && let Some(hole) = self.rows.get_mut(at)
+            && let Some(hole) = self.rows.get_mut(index(at))
         {
             *hole = Some(row);
             return at;
         }
         self.rows.push(Some(row));
-        self.rows.len() - 1
+        // four thousand million rows do not fit into any memory
+        u32::try_from(self.rows.len() - 1).unwrap_or(u32::MAX)
     }
 
     /// Takes a row out.
-    pub(super) fn remove(&mut self, at: usize) -> Option<T> {
-        let row = self.rows.get_mut(at)?.take()?;
+    pub(super) fn remove(&mut self, at: u32) -> Option<T> {
+        let row = self.rows.get_mut(index(at))?.take()?;
         self.free.push(at);
         Some(row)
     }
 
-    pub(super) fn get(&self, at: usize) -> Option<&T> {
-        self.rows.get(at)?.as_ref()
+    pub(super) fn get(&self, at: u32) -> Option<&T> {
+        self.rows.get(index(at))?.as_ref()
     }
 
-    pub(super) fn get_mut(&mut self, at: usize) -> Option<&mut T> {
-        self.rows.get_mut(at)?.as_mut()
+    pub(super) fn get_mut(&mut self, at: u32) -> Option<&mut T> {
+        self.rows.get_mut(index(at))?.as_mut()
     }
 
     /// All rows with their numbers.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (usize, &T)> {
-        self.rows.iter().enumerate().filter_map(|(at, row)| row.as_ref().map(|row| (at, row)))
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
+        (0..).zip(&self.rows).filter_map(|(at, row)| row.as_ref().map(|row| (at, row)))
     }
 
     /// How many rows.

@@ -3,9 +3,10 @@
 
 use std::sync::Arc;
 
-use super::calls::{self, Calls, Place, Step};
+use super::calls::{Calls, Place};
 use super::endpoints::Endpoints;
 use super::failures::{Added, FAILURES_UNOWNED, Failures, failure};
+use super::legs::{Standing, Step};
 use super::registrations::{Bind, Reach, Registrations};
 use super::snapshot::{Changes, Failure, Totals, UserState};
 use super::sticker::Users;
@@ -67,21 +68,22 @@ impl Tables {
         }
         let slot = self.find_or_add(&event.key);
         let Some(endpoint) = self.endpoints.get_mut(slot) else { return false };
-        let (owner, name) = (endpoint.owner, Arc::clone(&endpoint.key.endpoint));
-        let place = (slot, &endpoint.key, owner.is_some());
+        let owner = endpoint.owner;
+        let place = (slot, &*endpoint.key, owner.is_some());
         match self.registrations.bind(&mut endpoint.contacts, place, event, at) {
             Bind::Late => {
                 *moved = false;
                 self.endpoints.settle(slot, false);
                 return false;
             }
-            Bind::Again { visible, moved: elsewhere } => {
-                *moved = elsewhere;
+            Bind::Again(refreshed) => {
+                *moved = refreshed.moved;
                 if let Some(owner) = owner {
-                    self.users.refreshed(owner, visible);
+                    self.users.refreshed(owner, refreshed.visible);
                 }
             }
             Bind::New { told, out: pushed_out } => {
+                let name = Arc::clone(&endpoint.key.endpoint);
                 if let Some(contact) = pushed_out {
                     self.totals.contacts_dropped += 1;
                     let gone = Change::Unregistered { endpoint: name, contact, expired: false };
@@ -108,7 +110,7 @@ impl Tables {
         let (owner, name) = (endpoint.owner, Arc::clone(&endpoint.key.endpoint));
         let Some(contact) = self.registrations.unbind(&mut endpoint.contacts, event, at) else {
             // of one that is still bound the word came too late
-            *moved = !endpoint.contacts.iter().any(|bound| *bound.contact == *event.contact);
+            *moved = !endpoint.contacts.has(&event.contact);
             return false;
         };
         self.note(owner, at.0, Change::Unregistered { endpoint: name, contact, expired }, out);
@@ -126,7 +128,7 @@ impl Tables {
         let Some(slot) = self.endpoints.find(&event.key) else { return false };
         let Some(endpoint) = self.endpoints.get_mut(slot) else { return false };
         let owner = endpoint.owner;
-        match Registrations::reach(&mut endpoint.contacts, event, reachable, at) {
+        match Registrations::reach(&mut endpoint.contacts, &endpoint.key, event, reachable, at) {
             Reach::Ignored => return false,
             known @ (Reach::Same | Reach::First) => {
                 if let Some(owner) = owner {
@@ -175,9 +177,12 @@ impl Tables {
 
     fn step(&mut self, event: &Call, time: Timestamp, now: Timestamp, out: &mut Changes) -> bool {
         let somewhere = !event.key.endpoint.is_empty();
-        let slot = match self.calls.place(&event.leg) {
+        // looked up before it is known that it is wanted, so that both look-ups wait for memory at once
+        let is_first = somewhere && event.phase == CallPhase::Ringing;
+        let found = if is_first { self.endpoints.find(&event.key) } else { None };
+        let number = match self.calls.place(&event.leg) {
             Some(Place::Ended) => return false,
-            Some(Place::At(slot)) => slot,
+            Some(Place::At(number)) => number,
             None if event.leg.is_empty() || !somewhere => return false,
             None if event.phase == CallPhase::Ended => {
                 // what led to the end may still be on the way
@@ -185,20 +190,28 @@ impl Tables {
                 return false;
             }
             None => {
-                let slot = self.find_or_add(&event.key);
+                let slot = found.unwrap_or_else(|| self.find_or_add(&event.key));
                 return self.begin(slot, event, time, out);
             }
         };
+        let Some((slot, owner)) = self.calls.get(number).map(|leg| (leg.slot, leg.owner)) else {
+            return false;
+        };
+        self.endpoints.fetch(slot);
+        if let Some(owner) = owner {
+            self.users.fetch(owner);
+        }
         if event.phase == CallPhase::Ended {
-            return self.end(slot, event, time, out);
+            self.calls.fetch(&event.leg);
+            return self.end(slot, number, event, time, out);
         }
+        let Some(endpoint) = self.endpoints.get(slot) else { return false };
         // a reload may have moved the endpoint to another company while the call lasts
-        if somewhere && self.endpoints.get(slot).is_some_and(|endpoint| *endpoint.key != event.key) {
-            return self.relocate(slot, event, time, out);
+        if somewhere && !endpoint.is(&event.key) {
+            return self.relocate(slot, number, event, time, out);
         }
-        let Some(endpoint) = self.endpoints.get_mut(slot) else { return false };
         let owner = endpoint.owner;
-        match Calls::update(&mut endpoint.legs, event, (time, now)) {
+        match self.calls.step(number, event, (time, now)) {
             Step::Late => return false,
             Step::Same => {}
             Step::News(change) => {
@@ -209,12 +222,15 @@ impl Tables {
         true
     }
 
-    fn begin(&mut self, slot: usize, event: &Call, time: Timestamp, out: &mut Changes) -> bool {
+    fn begin(&mut self, slot: u32, event: &Call, time: Timestamp, out: &mut Changes) -> bool {
         let Some(endpoint) = self.endpoints.get_mut(slot) else { return false };
         let owner = endpoint.owner;
-        let leg = calls::first(event, &endpoint.key, time);
-        let change = calls::told(&leg, leg.phase, event.cause);
-        if self.calls.add(&mut endpoint.legs, slot, leg) {
+        if let Some(owner) = owner {
+            self.users.fetch(owner);
+        }
+        let leg = Standing::new((slot, owner), event, time);
+        let change = leg.told(event);
+        if self.calls.add(&mut endpoint.legs, leg) {
             self.totals.legs_dropped += 1;
         }
         self.tell(owner, time, change, out);
@@ -222,28 +238,28 @@ impl Tables {
         true
     }
 
-    fn end(&mut self, slot: usize, event: &Call, time: Timestamp, out: &mut Changes) -> bool {
+    fn end(&mut self, slot: u32, number: u32, event: &Call, time: Timestamp, out: &mut Changes) -> bool {
         let Some(endpoint) = self.endpoints.get_mut(slot) else { return false };
         let owner = endpoint.owner;
-        let Some(change) = self.calls.end(&mut endpoint.legs, event) else { return false };
+        let Some(change) = self.calls.end(&mut endpoint.legs, number, event) else { return false };
         self.tell(owner, time, change, out);
         self.after(slot, owner, false, time, out);
         true
     }
 
     /// Moves a leg to the endpoint that the event names; the user it leaves is told last.
-    fn relocate(&mut self, from: usize, event: &Call, time: Timestamp, out: &mut Changes) -> bool {
+    fn relocate(&mut self, from: u32, number: u32, event: &Call, time: Timestamp, out: &mut Changes) -> bool {
         let to = self.find_or_add(&event.key);
         let Some(endpoint) = self.endpoints.get_mut(from) else { return false };
         let left = endpoint.owner;
-        self.calls.take(&mut endpoint.legs, &event.leg);
+        self.calls.take(&mut endpoint.legs, number);
         self.endpoints.settle(from, false);
         let began = self.begin(to, event, time, out);
         let joined = self.endpoints.get(to).and_then(|endpoint| endpoint.owner);
         if let Some(left) = left
             && joined != Some(left)
         {
-            self.users.derive(left, &self.endpoints, true, time, out);
+            self.derive(left, true, time, out);
         }
         began
     }
@@ -266,7 +282,7 @@ impl Tables {
 
     pub(super) fn user(&mut self, key: &UserKey) -> Option<Arc<UserState>> {
         let at = self.users.find(key)?;
-        self.users.snapshot(at, &self.endpoints)
+        self.users.snapshot(at, &self.endpoints, &self.calls)
     }
 
     pub(super) fn shown(&self, key: &UserKey) -> Option<Shown> {
@@ -299,9 +315,8 @@ impl Tables {
     }
 
     /// The call of each leg.
-    pub(super) fn calls(&self) -> Vec<Arc<str>> {
-        let legs = self.endpoints.iter().flat_map(|(_, endpoint)| endpoint.legs.iter());
-        legs.map(|leg| Arc::clone(leg.call())).collect()
+    pub(super) fn calls(&self) -> Vec<Box<[u8]>> {
+        self.calls.calls().map(Box::from).collect()
     }
 
     /// Lets go what nobody owns until the rest is within the limit.
@@ -315,28 +330,33 @@ impl Tables {
         }
     }
 
-    fn find_or_add(&mut self, key: &EndpointKey) -> usize {
+    fn find_or_add(&mut self, key: &EndpointKey) -> u32 {
         self.endpoints.find(key).unwrap_or_else(|| self.endpoints.add(Arc::new(key.clone())))
     }
 
-    fn note(&mut self, owner: Option<usize>, time: Timestamp, change: Change, out: &mut Changes) {
+    fn note(&mut self, owner: Option<u32>, time: Timestamp, change: Change, out: &mut Changes) {
         if let Some(owner) = owner {
             self.users.note(owner, time, change, out);
         }
     }
 
-    fn tell(&self, owner: Option<usize>, time: Timestamp, change: Change, out: &mut Changes) {
+    fn tell(&self, owner: Option<u32>, time: Timestamp, change: Change, out: &mut Changes) {
         if let Some(owner) = owner {
             self.users.tell(owner, time, change, out);
         }
     }
 
     /// What follows from a change of an endpoint's contacts or legs.
-    fn after(&mut self, slot: usize, owner: Option<usize>, fresh: bool, time: Timestamp, out: &mut Changes) {
+    fn after(&mut self, slot: u32, owner: Option<u32>, fresh: bool, time: Timestamp, out: &mut Changes) {
         self.endpoints.settle(slot, fresh);
         match owner {
-            Some(owner) => self.users.derive(owner, &self.endpoints, true, time, out),
+            Some(owner) => self.derive(owner, true, time, out),
             None => self.enforce(),
         }
+    }
+
+    /// Derives a user's sticker again. `visible`: something else that pages show changed, too.
+    pub(super) fn derive(&mut self, user: u32, visible: bool, time: Timestamp, out: &mut Changes) {
+        self.users.derive(user, (&self.endpoints, &self.calls), visible, time, out);
     }
 }

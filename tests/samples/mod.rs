@@ -1,5 +1,7 @@
 //! Data for pages: a small company with every sticker, kind of terminal and kind of packet.
 
+pub(crate) mod overview;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -9,6 +11,8 @@ use usermon::event::{
     CallDirection, CallPhase, Direction, DumpDetail, FailureCause, Grey, Kind, Sticker, Transport, UserKey,
 };
 use usermon::query::diagnostics::{Cursor, DiagnosticsPage, Entry, PacketDetail, PacketLine};
+use usermon::query::history::Asked;
+use usermon::query::history::packets::Packets;
 use usermon::query::terminal::{ContactView, FailureView, HistoryView, TerminalPage};
 use usermon::query::unattributed::UnattributedPage;
 use usermon::query::wall::{CallView, Row, TerminalView, Totals, Wall};
@@ -309,6 +313,12 @@ pub(crate) fn diagnostics(user: Arc<User>) -> DiagnosticsPage {
         next: Some(Cursor { time: at(50_001), seq: 1 }),
         at: NOW,
     }
+}
+
+/// As a page of packets shows it; `later`: not the newest.
+pub(crate) fn packets(page: DiagnosticsPage, later: bool) -> (Packets, Asked) {
+    let asked = Asked { past: page.next.filter(|_| later), ..Asked::default() };
+    (Packets { past: page.next, rest: None, page }, asked)
 }
 
 pub(crate) fn unattributed(user: Arc<User>) -> UnattributedPage {

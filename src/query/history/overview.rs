@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::filter::{Filter, Sort};
+use super::reading::Reach;
 use super::sieve::Sieve;
-use super::{History, Item, Kind, MOST, Outcome, Reach, Spans};
+use super::{History, Item, Kind, MOST, Outcome, Spans};
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::event::{Change, Sticker, UserKey};
@@ -30,8 +31,8 @@ const NEAR: Duration = Duration::from_secs(60);
 pub struct Asked {
     /// What is looked for.
     pub filter: Filter,
-    /// Records older than this are read: where a long search goes on.
-    pub before: Option<Cursor>,
+    /// Where a long search goes on; `None`: it begins.
+    pub rest: Option<Rest>,
     /// Of what they come to, the lines after this one.
     pub past: Option<Cursor>,
     /// Records that are read at once.
@@ -40,8 +41,17 @@ pub struct Asked {
 
 impl Default for Asked {
     fn default() -> Self {
-        Self { filter: Filter::default(), before: None, past: None, slice: MOST }
+        Self { filter: Filter::default(), rest: None, past: None, slice: MOST }
     }
+}
+
+/// What is left of a history that was not read at once. The readings overlap, so that a call is told whole by one of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rest {
+    /// Records older than this one are read.
+    pub before: Cursor,
+    /// What began at this one or after it was told.
+    pub until: Cursor,
 }
 
 /// What a line tells.
@@ -123,6 +133,8 @@ pub struct Overview {
     pub counts: Counts,
     /// More lines follow this one; `None`: these are the last of what was read.
     pub past: Option<Cursor>,
+    /// What was not read; `None`: it was read to its end.
+    pub rest: Option<Rest>,
     /// The user's terminals.
     pub terminals: Vec<Named>,
     /// The sticker now.
@@ -151,7 +163,17 @@ impl Asked {
     /// Which records have to be read.
     pub(super) fn reach(&self, now: Timestamp) -> Reach {
         let (from, to) = self.filter.window(now);
-        Reach { from: from.minus(AROUND), to: to.plus(AROUND), before: self.before, most: self.slice.max(1) }
+        Reach {
+            from: from.minus(AROUND),
+            to: to.plus(AROUND),
+            before: self.rest.map(|rest| rest.before),
+            most: self.slice.max(8),
+        }
+    }
+
+    /// Whether what lasts from one place to another is told of this reading, which leaves `rest` to the next one.
+    pub(super) fn tells(&self, from: Cursor, to: Cursor, rest: Option<Rest>) -> bool {
+        self.rest.is_none_or(|told| from < told.until) && rest.is_none_or(|left| to >= left.until)
     }
 }
 
@@ -167,40 +189,51 @@ impl Item {
     pub fn moment(&self) -> Timestamp {
         if self.times > 1 { self.end } else { self.start }
     }
+
+    /// Its place in a list.
+    fn place(&self) -> Cursor {
+        Cursor { time: self.moment(), seq: self.id.seq }
+    }
+}
+
+impl History {
+    /// What was not read.
+    pub(super) fn rest(&self) -> Option<Rest> {
+        let next = self.next?;
+        let at = |n: usize| self.messages.get(n).map_or(next, |message| message.at);
+        Some(Rest { before: at(self.messages.len() / 2), until: at(self.messages.len() / 4) })
+    }
 }
 
 impl Overview {
     fn new(history: History, asked: Asked, terminals: Vec<Named>, sticker: Sticker) -> Self {
         let mut sieve = Sieve::new(&asked.filter, history.at);
+        let rest = history.rest();
         let items = history.items.iter().enumerate();
-        let fit: Vec<usize> = items.filter(|(_, item)| sieve.item(&history, item)).map(|(n, _)| n).collect();
+        let fit = items.filter(|(_, item)| {
+            // of several in a row each reading tells its own
+            let end = if item.times > 1 { item.place() } else { item.id };
+            asked.tells(item.id, end, rest) && sieve.item(&history, item)
+        });
+        let fit: Vec<usize> = fit.map(|(n, _)| n).collect();
         let (from, to) = asked.filter.window(history.at);
         let spans = history.spans();
         let mut lines: Vec<Line> = fit
             .iter()
             .filter_map(|n| history.items.get(*n).map(|item| (n, item)))
-            .map(|(n, item)| Line {
-                at: Cursor { time: item.moment(), seq: item.id.seq },
-                told: Told::Item(*n),
-            })
+            .map(|(n, item)| Line { at: item.place(), told: Told::Item(*n) })
             .collect();
         let mut counts = Counts::default();
         fit.iter().filter_map(|n| history.items.get(*n)).for_each(|item| counts.add(item));
         let mut more = gaps(&history);
-        counts.gaps = more.len();
         let is_of_registrations = !asked.filter.is_narrow() || asked.filter.kind == Some(Sort::Registration);
         if is_of_registrations {
             let offline = offline(&history, &spans);
             more.extend(offline);
             more.extend(changes(&history));
         }
-        more.retain(|line| line.begin() <= to && line.at.time >= from);
-        for line in &more {
-            if let Told::Offline { from, .. } = line.told {
-                counts.offline += 1;
-                counts.offline_span += line.at.time.since(from);
-            }
-        }
+        more.retain(|line| line.begin() <= to && line.at.time >= from && asked.tells(line.at, line.at, rest));
+        more.iter().for_each(|line| counts.note(line, from));
         lines.extend(more);
         lines.sort_unstable_by_key(|line| std::cmp::Reverse(line.at));
         if let Some(past) = asked.past {
@@ -211,7 +244,7 @@ impl Overview {
         let end = to.min(history.at);
         let begin = if from == Timestamp::MIN { history.oldest.unwrap_or(end) } else { from };
         let window = (begin.min(end.minus(Duration::from_secs(1))), end);
-        Self { history, asked, window, spans, fit, lines, counts, past, terminals, sticker }
+        Self { history, asked, window, spans, fit, lines, counts, past, rest, terminals, sticker }
     }
 
     /// The items that fit, in no order.
@@ -238,6 +271,17 @@ impl Counts {
                 self.registrations.get_mut(at).into_iter().for_each(|n| *n += item.times);
             }
             Kind::Other(_) => self.others += item.times,
+        }
+    }
+
+    fn note(&mut self, line: &Line, begin: Timestamp) {
+        match line.told {
+            Told::Gap { .. } => self.gaps += 1,
+            Told::Offline { from, .. } => {
+                self.offline += 1;
+                self.offline_span += line.at.time.since(from.max(begin));
+            }
+            Told::Item(_) | Told::Change(_) => {}
         }
     }
 
@@ -276,9 +320,11 @@ fn gaps(history: &History) -> Vec<Line> {
 }
 
 fn offline(history: &History, spans: &Spans) -> Vec<Line> {
-    let line = |(from, to): &(Timestamp, Timestamp)| Line {
-        at: Cursor { time: *to, seq: 0 },
-        told: Told::Offline { from: *from, is_now: *to >= history.at },
+    let line = |(from, to): &(Timestamp, Timestamp)| {
+        let is_now = *to >= history.at;
+        // what goes on stands above all
+        let at = Cursor { time: *to, seq: if is_now { u64::MAX } else { 0 } };
+        Line { at, told: Told::Offline { from: *from, is_now } }
     };
     spans.offline.iter().map(line).collect()
 }

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 
 use super::filter::Filter;
 use super::message::{Facts, Message};
-use super::overview::Asked;
+use super::overview::{Asked, Rest};
 use super::sieve::Sieve;
 use crate::capture::message::scan;
 use crate::clock::Timestamp;
@@ -70,8 +70,8 @@ pub struct Tail {
 
 impl Query {
     /// A page of at most `limit` packets that fit, newest first, with the gaps between them. Audited as a reading of the
-    /// user's packets. `None` where there is no such user. Cost: as [`Query::history`]; without a filter as
-    /// [`Query::diagnostics`].
+    /// user's packets. `None` where there is no such user. Cost: as [`Query::history`]; where only the beginning narrows
+    /// it, as [`Query::diagnostics`].
     ///
     /// # Errors
     /// When the two-day ring can't be read or the audit log can't be written.
@@ -82,17 +82,21 @@ impl Query {
         asked: &Asked,
         limit: usize,
     ) -> Result<Option<Packets>> {
-        if asked.filter == Filter::default() {
-            let page = self.diagnostics(viewer, user, asked.past, limit)?;
-            return Ok(page.map(|page| Packets { past: page.next, next: None, page }));
-        }
         let Some(user) = self.user(user) else { return Ok(None) };
         self.audit_reading(viewer, "read-packets", Some(&user), &asked.filter.words())?;
+        if !asked.filter.is_narrow() && asked.filter.to.is_none() {
+            let (from, _) = asked.filter.window(self.now());
+            let (entries, next) = self.entries(&user.key, from, asked.past, limit)?;
+            let detail = self.0.settings.dump_detail(&user.key.company);
+            let page = DiagnosticsPage { user, detail, entries, next, at: self.now() };
+            return Ok(Some(Packets { page, past: next, rest: None }));
+        }
         let history = self.history_within(&user, asked.reach(self.now()))?;
         let (from, to) = asked.filter.window(history.at);
         let mut sieve = Sieve::new(&asked.filter, history.at);
         let mut found: Vec<Record> = Vec::new();
-        let is_older = |at: Cursor| asked.past.is_none_or(|past| at < past);
+        let rest = history.rest();
+        let is_older = |at: Cursor| asked.past.is_none_or(|past| at < past) && asked.tells(at, at, rest);
         for item in &history.items {
             if !sieve.item(&history, item) {
                 continue;
@@ -122,7 +126,7 @@ impl Query {
             at: history.at,
             user,
         };
-        Ok(Some(Packets { page, past, next: history.next }))
+        Ok(Some(Packets { page, past, rest }))
     }
 
     /// At most `limit` packets, gaps and changes that came after `after`, newest first, and fit; kind and outcome narrow
@@ -198,8 +202,8 @@ pub struct Packets {
     pub page: DiagnosticsPage,
     /// More that fit follow this one; `None`: these are the last of what was read.
     pub past: Option<Cursor>,
-    /// Where older records begin that were not read; `None`: there are none.
-    pub next: Option<Cursor>,
+    /// What was not read; `None`: it was read to its end.
+    pub rest: Option<Rest>,
 }
 
 fn record(user: &Arc<User>, message: &Message) -> Record {

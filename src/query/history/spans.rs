@@ -17,9 +17,8 @@ impl Spans {
     pub(super) fn of(history: &History) -> Self {
         let end = history.stretch.1;
         let mut spans = Self::default();
-        // the ring tells nothing of the time before its oldest record
-        let begin = history.oldest.unwrap_or(end).max(history.stretch.0);
-        let mut grey = (history.sticker == Some(Sticker::Offline)).then_some(begin);
+        let offline = |(since, sticker)| (sticker == Sticker::Offline).then_some(since);
+        let mut grey = history.sticker.and_then(offline);
         for told in &history.changes {
             let Change::Sticker { sticker, .. } = told.change else { continue };
             match (sticker == Sticker::Offline, grey) {

@@ -42,12 +42,12 @@ fn item_line(frame: &Frame, data: &Overview, item: &Item) -> Markup {
     let page = format!("item/{}", item.id);
     html! {
         a.line href=(frame.links.diagnostics_page(&data.history.user, &page)) data-o=(outcome.word()) data-k=(kind(item.kind)) {
-            span.tm { (At(item.moment(), Shape::Clock)) }
-            span.wh { (what(item)) }
-            span.fa { (far(data, item)) }
-            span.te { (terminals(data, item)) }
-            span.re { (shape(outcome)) span { (Line(&item.verdict.words)) @if item.has_gap { " " (gap_mark()) } } }
-            span.du { (durations(item)) }
+            span.tm { (At(item.moment(), Shape::Clock)) } " "
+            span.wh { (what(item)) } " "
+            span.fa { (far(data, item)) } " "
+            span.te { (terminals(data, item)) } " "
+            span.re { (shape(outcome)) span { (Line(&item.verdict.words)) @if item.has_gap { " " (gap_mark()) } } } " "
+            span.du { (durations(item)) } " "
             span.pk { (packets(item.messages.len())) }
         }
     }
@@ -75,23 +75,22 @@ fn what(item: &Item) -> Markup {
             (icon(if direction == Some(CallDirection::Incoming) { "out-way" } else { "in" }))
             span {
                 (method_words(method)) " "
-                small { @if direction == Some(CallDirection::Incoming) { "to the phone" } @else { "from the phone" } }
+                small { (method.name()) @if direction == Some(CallDirection::Incoming) { " to the phone" } @else { " from the phone" } }
             }
         },
     }
 }
 
-/// A method in words, with its name.
+/// What a method is for.
 fn method_words(method: Method) -> &'static str {
     match method {
-        Method::Options => "Are you there? (OPTIONS)",
-        Method::Subscribe => "Subscription (SUBSCRIBE)",
-        Method::Notify => "Notification (NOTIFY)",
-        Method::Message => "Text message (MESSAGE)",
-        Method::Publish => "Presence (PUBLISH)",
-        Method::Refer => "Transfer (REFER)",
-        Method::Other => "Other",
-        other => other.name(),
+        Method::Options => "Alive check",
+        Method::Subscribe => "Subscription",
+        Method::Notify => "Notification",
+        Method::Message => "Text message",
+        Method::Publish => "Presence",
+        Method::Refer => "Transfer",
+        _ => "Request",
     }
 }
 
@@ -168,8 +167,8 @@ fn note(line: &overview::Line, told: &Told) -> Markup {
     match told {
         Told::Offline { from, is_now } => html! {
             div.line.note data-o="offline" {
-                span.tm { (At(if *is_now { *from } else { at }, Shape::Clock)) }
-                span.wh { (icon("s-offline")) b { @if *is_now { "Offline now" } @else { "Was offline" } } }
+                span.tm { (At(if *is_now { *from } else { at }, Shape::Clock)) } " "
+                span.wh { (icon("s-offline")) b { @if *is_now { "Offline now" } @else { "Was offline" } } } " "
                 span.re {
                     "No terminal was registered: calls could not reach this user. "
                     span.hint { "Since " (At(*from, Shape::Full)) @if !is_now { " for " (span(at.since(*from))) } }
@@ -178,8 +177,8 @@ fn note(line: &overview::Line, told: &Told) -> Markup {
         },
         Told::Gap { from, is_lowered, words } => html! {
             div.line.note data-o="gap" {
-                span.tm { (At(at, Shape::Clock)) }
-                span.wh { (icon("gap")) b { @if *is_lowered { "Less detail" } @else { "Gap" } } }
+                span.tm { (At(at, Shape::Clock)) } " "
+                span.wh { (icon("gap")) b { @if *is_lowered { "Less detail" } @else { "Gap" } } } " "
                 span.re {
                     @if *is_lowered { "Overload: packets are kept with less than the dump detail here. " } @else { (Line(words)) " " }
                     span.hint { (At(*from, Shape::Full)) " to " (At(at, Shape::Full)) }
@@ -188,8 +187,8 @@ fn note(line: &overview::Line, told: &Told) -> Markup {
         },
         Told::Change(words) => html! {
             div.line.note data-o="change" {
-                span.tm { (At(at, Shape::Clock)) }
-                span.wh { (icon("registration")) "The PBX says" }
+                span.tm { (At(at, Shape::Clock)) } " "
+                span.wh { (icon("registration")) "The PBX says" } " "
                 span.re { (Line(words)) }
             }
         },

@@ -9,7 +9,7 @@ use maud::{Markup, html};
 use crate::event::{DumpDetail, Sticker};
 use crate::query::diagnostics::Cursor;
 use crate::query::history::filter::Filter;
-use crate::query::history::{Asked, Overview};
+use crate::query::history::{Asked, Overview, Rest};
 use crate::web::auth::{Site, Whom, aside};
 use crate::web::fault::Fault;
 use crate::web::kept::button;
@@ -52,9 +52,10 @@ pub(crate) fn asked(fields: &[(String, String)]) -> Result<Asked, Fault> {
     let value = |name: &str| {
         fields.iter().rev().find(|(n, _)| n == name).map(|(_, value)| value.as_str()).unwrap_or_default()
     };
+    let rest = place(value("before"))?.zip(place(value("until"))?);
     let mut asked = Asked {
         filter: Filter::parse(fields).map_err(Fault::inside)?,
-        before: place(value("before"))?,
+        rest: rest.map(|(before, until)| Rest { before, until }),
         past: place(value("past"))?,
         ..Asked::default()
     };
@@ -74,15 +75,11 @@ pub(crate) fn fields(asked: &Asked) -> Vec<(&'static str, String)> {
 }
 
 /// The link to what follows this page, of the lines that were read, or of those that were not.
-pub(crate) fn follows(
-    path: &str,
-    asked: &Asked,
-    past: Option<Cursor>,
-    next: Option<Cursor>,
-) -> Option<String> {
+pub(crate) fn follows(path: &str, asked: &Asked, past: Option<Cursor>, rest: Option<Rest>) -> Option<String> {
     let mut fields = fields(asked);
-    let before = if past.is_some() { asked.before } else { Some(next?) };
-    fields.extend(before.map(|before| ("before", before.to_string())));
+    if let Some(Rest { before, until }) = if past.is_some() { asked.rest } else { Some(rest?) } {
+        fields.extend([("before", before.to_string()), ("until", until.to_string())]);
+    }
     fields.extend(past.map(|past| ("past", past.to_string())));
     Some(link(path, &fields))
 }
@@ -110,8 +107,8 @@ pub fn page(frame: &Frame, data: &Overview) -> Markup {
     let here = frame.links.diagnostics(user);
     let title = format!("{} {}", user.name, user.surname);
     let filter = &data.asked.filter;
-    let later = data.asked.past.is_some() || data.asked.before.is_some();
-    let follows = follows(&here, &data.asked, data.past, data.history.next);
+    let later = data.asked.past.is_some() || data.asked.rest.is_some();
+    let follows = follows(&here, &data.asked, data.past, data.rest);
     let packets = link(&frame.links.diagnostics_page(user, "packets"), &fields(&data.asked));
     let main = html! {
         link rel="stylesheet" href=(frame.links.asset("diag.css"));
@@ -134,7 +131,7 @@ pub fn page(frame: &Frame, data: &Overview) -> Markup {
         (timeline::picture(&here, data))
         (form::form(&here, filter, &data.terminals))
         @if data.lines.is_empty() { (nothing(data, later)) } @else { (list::list(frame, data)) }
-        @if filter.is_narrow() || data.history.next.is_some() {
+        @if filter.is_narrow() || data.rest.is_some() {
             (search::progress(frame, data, follows.as_deref()))
         } @else {
             (pager(&link(&here, &fields(&data.asked)), later, follows, data.lines.is_empty()))

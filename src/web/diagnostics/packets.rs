@@ -38,7 +38,7 @@ pub(crate) async fn show(
 
 /// The whole page.
 pub fn page(frame: &Frame, data: &Packets, asked: &Asked) -> Markup {
-    let later = asked.past.is_some() || asked.before.is_some();
+    let later = asked.past.is_some() || asked.rest.is_some();
     let page = &data.page;
     let user = &page.user;
     let here = frame.links.diagnostics_page(user, "packets");
@@ -63,6 +63,7 @@ pub fn page(frame: &Frame, data: &Packets, asked: &Asked) -> Markup {
             @if !later { (tail::button(frame, user, &asked.filter, page)) }
             a.button href=(newest) { (icon("refresh")) @if later { "Newest" } @else { "Reload" } }
         }
+        (tail::said())
         @if page.detail == DumpDetail::Off {
             (off(frame, &user.key.company, page.entries.iter().any(|e| matches!(e, Entry::Packet(_)))))
         }
@@ -73,7 +74,7 @@ pub fn page(frame: &Frame, data: &Packets, asked: &Asked) -> Markup {
         @if !page.entries.is_empty() || !later {
             (list(&page.entries, &|at| frame.links.packet(user, at)))
         }
-        (pager(&newest, later, follows(&here, asked, data.past, data.next), page.entries.is_empty()))
+        (pager(&newest, later, follows(&here, asked, data.past, data.rest), page.entries.is_empty()))
         script src=(frame.links.asset("diag.js")) defer {}
     };
     frame.page(Section::Monitoring, &format!("packets {title}"), main)

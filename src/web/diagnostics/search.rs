@@ -20,7 +20,7 @@ const WHOLE: i64 = 1_000;
 
 /// How far the search is and how it goes on; `follows`: the link to that.
 pub(crate) fn progress(frame: &Frame, data: &Overview, follows: Option<&str>) -> Markup {
-    let later = data.asked.past.is_some() || data.asked.before.is_some();
+    let later = data.asked.past.is_some() || data.asked.rest.is_some();
     let newest = link(&frame.links.diagnostics(&data.history.user), &fields(&data.asked));
     html! {
         div.progress #search data-more=[more(frame, data)] {
@@ -50,7 +50,7 @@ fn found(data: &Overview) -> String {
 
 /// How far back everything was looked through.
 fn reached(data: &Overview) -> Timestamp {
-    data.history.stretch.0.max(data.window.0)
+    data.rest.map_or(data.window.0, |rest| rest.until.time.max(data.window.0))
 }
 
 fn share(data: &Overview) -> i64 {
@@ -65,7 +65,7 @@ fn more(frame: &Frame, data: &Overview) -> Option<String> {
     if data.past.is_some() || !data.asked.filter.is_narrow() {
         return None;
     }
-    follows(&path, &data.asked, None, data.history.next)
+    follows(&path, &data.asked, None, data.rest)
 }
 
 /// The answer to the script: lines as the page has them, made by the same function.
@@ -77,7 +77,7 @@ fn json(frame: &Frame, data: &Overview) -> serde_json::Value {
         "reached": reached(data).micros().div_euclid(1_000),
         "done": share(data),
         "more": more(frame, data),
-        "older": follows(&here, &data.asked, data.past, data.history.next),
+        "older": follows(&here, &data.asked, data.past, data.rest),
     })
 }
 

@@ -39,6 +39,12 @@ pub(crate) fn button(frame: &Frame, user: &User, filter: &Filter, page: &Diagnos
             data-url=(link(&frame.links.diagnostics_page(user, "tail"), &filter.fields())) data-after=(after) {
             (icon("refresh")) span { "Live" }
         }
+    }
+}
+
+/// Where the script says how it goes, and what was lost.
+pub(crate) fn said() -> Markup {
+    html! {
         p.said #tail role="status" hidden {}
         p.notice.bad #lost role="alert" hidden {}
     }
