@@ -2,8 +2,9 @@
 //! [`super::legs`], read by the ladder, comparisons and exports.
 
 use std::collections::BTreeMap;
-use std::hash::RandomState;
 use std::sync::Arc;
+
+use foldhash::quality::RandomState;
 
 use super::message::Facts;
 use super::{Figures, Item, Kind, Message, quality, repeats};

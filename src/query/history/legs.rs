@@ -2,9 +2,10 @@
 //! ladder and for exports of a call. Legs of another company are not looked for.
 
 use std::collections::{BTreeSet, HashSet};
-use std::hash::RandomState;
 use std::sync::Arc;
 use std::time::Duration;
+
+use foldhash::quality::RandomState;
 
 pub use super::joined::{Hole, Joined, Lane, MOST_MESSAGES, Placed};
 use super::{Context, History, Item, Kind, Method, registrations};
@@ -99,7 +100,7 @@ impl Query {
             at: self.now(),
         };
         let company = &user.key.company;
-        let hash = RandomState::new();
+        let hash = RandomState::default();
         for id in &names.users {
             let (key, owner) = match &**id {
                 "" => (UserKey::default(), None),

@@ -2,9 +2,11 @@
 //! Pure; texts may hold anything that a hostile peer sent.
 
 use std::borrow::Cow;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
+
+use foldhash::quality::RandomState;
 
 use crate::capture::head::Head;
 use crate::capture::message::{Scan, scan};

@@ -3,11 +3,12 @@
 //! below [`History::new`] is pure.
 
 use std::collections::HashMap;
-use std::hash::RandomState;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::capture::message::scan;
+use foldhash::quality::RandomState;
+
+use crate::capture::message::Scanner;
 use crate::clock::Timestamp;
 use crate::directory::User;
 use crate::event::{CallDirection, Change, DumpDetail, Quality, Sticker};
@@ -243,12 +244,13 @@ impl History {
     fn sort_out(&mut self, records: Vec<Record>) {
         let mut by_call_id: HashMap<Box<[u8]>, usize> = HashMap::new();
         let mut by_leg: HashMap<Arc<str>, usize> = HashMap::new();
-        let hash = RandomState::new();
+        let hash = RandomState::default();
+        let mut scanner = Scanner::default();
         for record in records {
             let at = Cursor { time: record.time, seq: record.seq };
             match record.payload {
                 Payload::Packet(packet) => {
-                    let scan = scan(&packet.bytes);
+                    let scan = scanner.scan(&packet.bytes);
                     let facts = message::Facts::of(&scan);
                     let dialog = match by_call_id.get(scan.call_id) {
                         // what has none belongs to nothing

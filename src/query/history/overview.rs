@@ -315,7 +315,7 @@ fn gaps(history: &History) -> Vec<Line> {
                 let is_known = last.packets > 0 && gap.packets > 0;
                 last.packets = if is_known { last.packets.saturating_add(gap.packets) } else { 0 };
             }
-            _ => joined.push(gap.clone()),
+            _ => joined.push(*gap),
         }
     }
     let line = |(n, gap): (usize, &Gap)| Line {
