@@ -135,7 +135,7 @@ impl Joined {
             seq: at.seq,
             time: at.time,
             user: Arc::clone(&self.user.key),
-            payload: Payload::Gap(gap.clone()),
+            payload: Payload::Gap(*gap),
         };
         let mut records: Vec<Record> = self.steps.iter().map(step).collect();
         records.extend(self.messages.iter().map(message));
