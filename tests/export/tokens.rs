@@ -9,7 +9,7 @@ use usermon::query::export::Form;
 use usermon::query::export::token::Tokens;
 use usermon::store::record::{Packet, Payload, Record};
 
-use crate::capture::{has_tshark, messages};
+use crate::wireshark::{has_tshark, messages};
 use crate::record::{address, export, packet, records};
 
 /// What must not be found in what was replaced. In the messages each stands in several ways.

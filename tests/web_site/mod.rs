@@ -68,8 +68,7 @@ pub(crate) fn site() -> Site {
 
 /// `acme` has a user of each id, `beta` only a 101.
 pub(crate) fn site_with_users(ids: &[&str]) -> Site {
-    let folder = tempfile::tempdir().unwrap();
-    let mut text = format!("data_dir = {:?}\n", folder.path());
+    let mut text = String::new();
     for (id, name) in [("acme", "Acme S.p.A."), ("beta", "Beta GmbH")] {
         writeln!(text, "[[company]]\nid = {id:?}\nname = {name:?}").unwrap();
     }
@@ -79,6 +78,13 @@ pub(crate) fn site_with_users(ids: &[&str]) -> Site {
         writeln!(text, "[[user]]\ncompany = {company:?}\nid = {id}\nextension = \"{}\"", 101 + n).unwrap();
         writeln!(text, "name = \"Anna\"\nsurname = \"Rossi\"\nendpoints = [\"e{n}\"]").unwrap();
     }
+    site_of(&text)
+}
+
+/// With these companies and users.
+pub(crate) fn site_of(text: &str) -> Site {
+    let folder = tempfile::tempdir().unwrap();
+    let text = format!("data_dir = {:?}\n{text}", folder.path());
     let config = Config::parse(&text, Path::new("usermon.toml")).unwrap();
     let clock = Clock::fixed(NOW);
     let settings = Settings::open(&config).unwrap();
