@@ -18,6 +18,7 @@ use crate::query::history::joined::{Joined, MOST_MESSAGES};
 use crate::query::history::{Kind, Outcome, Party};
 use crate::web::auth::{Site, Whom, aside, param};
 use crate::web::diagnostics::list::shape;
+use crate::web::export::menu::{Offer, menu};
 use crate::web::fault::Fault;
 use crate::web::text::{At, Line, Shape, count, link, span, stamp};
 use crate::web::view::{Frame, Section, icon};
@@ -181,6 +182,13 @@ pub fn page(frame: &Frame, joined: &Joined, chosen: Option<Cursor>) -> Markup {
                 }
             }
             a.button href=(link(&compare, &[("item", item.id.to_string())])) { "Last time it worked" }
+            (menu(frame, &Offer {
+                here: &here,
+                holds: "All legs.",
+                packets: Some(joined.messages.len()),
+                bundle: Some(&format!("{here}/bundle")),
+                ..Offer::default()
+            }))
             a.button href={ (here) "/ladder.svg" } download { (icon("save")) "SVG" }
             button.button.js #png type="button" data-svg={ (here) "/ladder.svg" } { (icon("save")) "PNG" }
         }
