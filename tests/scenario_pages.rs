@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
+use usermon::config::Role;
 use usermon::store::record::Record;
+use usermon::web::HostLogin;
 
 mod html;
 #[allow(unreachable_pub, reason = "shared with the tests on the real Asterisk")]
@@ -14,16 +16,9 @@ mod web_site;
 #[expect(dead_code, reason = "the tests of exports take the rest")]
 mod wireshark;
 
-mod scenario_pages {
-    #[path = "asked.rs"]
-    pub(crate) mod asked;
-    #[path = "taken.rs"]
-    pub(crate) mod taken;
-    #[path = "wish.rs"]
-    pub(crate) mod wish;
-}
+mod scenario_pages;
 
-use scenario_pages::asked::{ask, is_nobodys};
+use scenario_pages::asked::{ask, is_nobodys, unattributed};
 use scenario_pages::taken::{Taken, read};
 use scenario_pages::wish::WISHES;
 use web_site::{Browser, Site, site_of};
@@ -55,13 +50,17 @@ fn each_scenario_is_found_on_its_users_pages_and_in_the_files_taken_away() {
     let (mut wrong, mut taken) = (Vec::new(), Vec::<Taken>::new());
     for name in scenario::names() {
         let (site, records) = played(&name);
-        let mut browser = runtime.block_on(site.logged_in("root"));
+        let chief = HostLogin { role: Role::SuperAdmin, company: None, person: "root".into() };
+        let mut browser = Browser { login: Some(chief), ..site.browser() };
         for party in scenario::about(&name).users {
             let user = &party.extension;
             let asked = ask(user, "", &mut |path| get(&runtime, &mut browser, path));
             match asked {
                 Some(asked) => wrong.extend(asked.check(&name, &records, &mut taken)),
-                None if is_nobodys(&name, user) => {}
+                None if is_nobodys(&name, user) => {
+                    let (_, page) = get(&runtime, &mut browser, "/unattributed");
+                    wrong.extend(unattributed(&page, &records).err().map(|what| format!("{name}: {what}")));
+                }
                 None => wrong.push(format!("{name} {user}: no such page")),
             }
         }

@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 
 use usermon::event::Direction;
 use usermon::query::diagnostics::Cursor;
-use usermon::query::history::why::{Rule, TABLES};
+use usermon::query::history::why::TABLES;
 use usermon::store::record::{Packet, Payload, Record};
 use usermon::web::ladder::label::clock;
 
 use crate::html::{Element, parse};
 use crate::scenario::COMPANY;
-use crate::scenario_pages::taken::Taken;
+use crate::scenario_pages::taken::{Taken, brief};
 use crate::scenario_pages::wish::{Line, NOBODY};
 
 /// An answer: its status and its body.
@@ -20,8 +20,6 @@ pub(crate) type Page = (u16, Vec<u8>);
 /// What the pages of one user said.
 pub(crate) struct Asked {
     user: String,
-    /// Where the pages are mounted.
-    mount: String,
     /// Oldest first.
     lines: Vec<Shown>,
     /// What else the list says.
@@ -34,7 +32,7 @@ pub(crate) struct Asked {
 struct Shown {
     line: Line,
     words: String,
-    packets: String,
+    packets: usize,
     page: Page,
     pcap: Page,
     json: Page,
@@ -55,7 +53,7 @@ pub(crate) fn ask(user: &str, mount: &str, get: &mut dyn FnMut(&str) -> Page) ->
         lines.push(Shown {
             line: line_of(user, line),
             words: part(line, "re"),
-            packets: part(line, "pk"),
+            packets: part(line, "pk").split(' ').next().and_then(|n| n.parse().ok()).unwrap_or(0),
             page: get(path),
             pcap: get(&format!("{path}/export?form=pcap")),
             json: get(&format!("{path}/export?form=jsonl")),
@@ -64,7 +62,7 @@ pub(crate) fn ask(user: &str, mount: &str, get: &mut dyn FnMut(&str) -> Page) ->
     let notes = page.find("div").into_iter().filter(|div| div.attribute("class") == "line note");
     let notes = notes.map(|note| format!("{}: {}", note.attribute("data-o"), part(note, "re"))).collect();
     let json = get(&format!("{here}/export?form=jsonl"));
-    Some(Asked { user: user.to_owned(), mount: mount.to_owned(), lines, notes, json })
+    Some(Asked { user: user.to_owned(), lines, notes, json })
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -86,8 +84,11 @@ fn line_of(user: &str, line: &Element) -> Line {
         ("call", "Call to") => "outgoing".to_owned(),
         ("registration", "Registration") => "registration".to_owned(),
         (_, other) => {
-            let (words, way) =
-                if other.ends_with("to the phone") { ("to the phone", "to-phone") } else { ("from the phone", "from-phone") };
+            let (words, way) = if other.ends_with("to the phone") {
+                ("to the phone", "to-phone")
+            } else {
+                ("from the phone", "from-phone")
+            };
             let method = other.trim_end_matches(words).split_whitespace().last().unwrap_or_default();
             format!("{method}-{way}")
         }
@@ -99,8 +100,9 @@ fn line_of(user: &str, line: &Element) -> Line {
         outcome: line.attribute("data-o").to_owned(),
         rule: String::new(),
         whole: String::new(),
-        rang: spans.contains("rang"),
-        talked: spans.contains("talked"),
+        rang: spans.contains("rang "),
+        talked: spans.contains("talked "),
+        times: spans.split_once(" times").and_then(|(times, _)| times.parse().ok()).unwrap_or(1),
     }
 }
 
@@ -109,9 +111,14 @@ impl Asked {
     /// users and of nobody. The capture files go to `taken`.
     pub(crate) fn check(&self, scenario: &str, records: &[Record], taken: &mut Vec<Taken>) -> Vec<String> {
         let mut wrong = self.lines(scenario);
-        let kept: BTreeSet<&str> = self.notes.iter().map(String::as_str).filter(|note| note.starts_with("gap")).collect();
+        let kept: BTreeSet<&str> =
+            self.notes.iter().map(String::as_str).filter(|note| note.starts_with("gap")).collect();
         wrong.extend(kept.into_iter().map(|note| format!("the list says {note}")));
         let own = records.iter().filter(|record| *record.user.user == *self.user).collect::<Vec<_>>();
+        let packets = own.iter().filter(|record| packet(record).is_some()).count();
+        if self.lines.iter().map(|shown| shown.packets).sum::<usize>() != packets {
+            wrong.push(format!("the ring has {packets} packets of the user, the lines have another number"));
+        }
         wrong.extend(json(&self.json, &own).err().map(|what| format!("all as JSON lines: {what}")));
         for shown in &self.lines {
             let what = shown.line.to_string();
@@ -126,7 +133,8 @@ impl Asked {
             if let Err(what_is) = ladder(&page, &wish) {
                 wrong.push(format!("{what}: {what_is}"));
             }
-            wrong.extend(json(&shown.json, &wish).err().map(|wrong| format!("{what} as JSON lines: {wrong}")));
+            wrong
+                .extend(json(&shown.json, &wish).err().map(|wrong| format!("{what} as JSON lines: {wrong}")));
             let file = if shown.pcap.0 == 200 { shown.pcap.1.clone() } else { Vec::new() };
             taken.push(Taken::new(format!("{scenario}: {what}"), file, &wish));
         }
@@ -139,14 +147,20 @@ impl Asked {
         let mut wrong = Vec::new();
         let mut wished = wishes.iter();
         for shown in &self.lines {
-            let is_coming = shown.line.what == "registration" && !wishes.iter().any(|wish| wish.what == "registration");
+            let is_coming =
+                shown.line.what == "registration" && !wishes.iter().any(|wish| wish.what == "registration");
             let wish = if is_coming { None } else { wished.next() };
-            let mut have = Line { rule: rule(&shown.words, wish.map_or("registered", |wish| &wish.rule)), ..shown.line.clone() };
+            let mut have = Line {
+                rule: rule(&shown.words, wish.map_or("registered", |wish| &wish.rule)),
+                ..shown.line.clone()
+            };
             let page = if shown.page.0 == 200 { parse(&text(&shown.page.1)) } else { Element::default() };
-            let verdict = page.find("p").into_iter().find(|p| p.attribute("class").starts_with("notice verdict"));
+            let verdict =
+                page.find("p").into_iter().find(|p| p.attribute("class").starts_with("notice verdict"));
             let strong = verdict.and_then(|p| p.find("strong").pop().cloned()).unwrap_or_default().text();
             have.whole = rule(&strong, wish.map_or("registered", |wish| &wish.whole));
-            let line = wish.map_or_else(|| format!("{} registration - good registered", self.user), ToString::to_string);
+            let line = wish
+                .map_or_else(|| format!("{} registration - good registered", self.user), ToString::to_string);
             if have.to_string() != line {
                 wrong.push(format!("the line\n    {have}\n  is wished to be\n    {line}"));
             }
@@ -156,16 +170,33 @@ impl Asked {
     }
 }
 
-/// The rule's name if this sentence is one of its own, else the sentence with the rules that it may be of.
+/// Sentences of the rules that the tables have no sentence for: what the PBX said, and what all legs show.
+const OTHERS: [(&str, &str); 7] = [
+    ("wrong-password", "Wrong password: "),
+    ("unknown-user", "Unknown user: "),
+    ("forbidden-by-acl", "Forbidden: an access list "),
+    ("tls-failed", "TLS failed: "),
+    ("refused-by-pbx", "Refused: "),
+    ("far-hung-up", "Answered; {far}) hung up after {talking}."),
+    ("pbx-hung-up", "Answered; the PBX itself hung up after {talking}: no phone did."),
+];
+
+/// The rule's name if this sentence is one of its own, else the rules that it may be of and the sentence.
 fn rule(words: &str, wish: &str) -> String {
-    let of = |rule: &&Rule| [rule.out, rule.into].iter().any(|sentence| fits(sentence, words));
-    let mut names: Vec<&str> =
-        TABLES.iter().flat_map(|(_, rules)| rules.iter()).filter(of).map(|rule| rule.name).collect();
-    names.dedup();
-    if names.contains(&wish) { wish.to_owned() } else { format!("{}[{words}]", names.join("|")) }
+    // the page says of which other leg it is
+    let words =
+        words.strip_prefix("At ").and_then(|words| words.split_once(": ")).map_or(words, |(_, rest)| rest);
+    let tables = TABLES.iter().flat_map(|(_, rules)| rules.iter());
+    let all = tables.flat_map(|rule| [(rule.name, rule.out), (rule.name, rule.into)]).chain(OTHERS);
+    let names: BTreeSet<&str> =
+        all.filter(|(_, sentence)| fits(sentence, words)).map(|(name, _)| name).collect();
+    if names.contains(wish) {
+        return wish.to_owned();
+    }
+    format!("{}[{words}]", Vec::from_iter(names).join("|"))
 }
 
-/// Whether a sentence begins as this one, whose `{}` stand for anything.
+/// Whether words begin as this sentence, whose `{}` stand for anything; nothing fits one that has nothing else.
 fn fits(sentence: &str, words: &str) -> bool {
     let (sentence, words) = (sentence.to_lowercase(), words.to_lowercase());
     let mut pieces = sentence.split('{').enumerate().map(|(n, piece)| match n {
@@ -177,7 +208,7 @@ fn fits(sentence: &str, words: &str) -> bool {
         let Some((_, after)) = rest.split_once(piece) else { return false };
         rest = after;
     }
-    !sentence.is_empty()
+    !sentence.is_empty() && !sentence.starts_with("{failure}")
 }
 
 /// A row of the ladder: the places of its messages, and what it says.
@@ -257,7 +288,9 @@ fn ladder(page: &Element, wish: &[&Record]) -> Result<(), String> {
     if have != want || want.is_empty() {
         let line = |at: &Cursor| {
             let record = wish.iter().find(|record| place(record) == *at);
-            record.and_then(|record| packet(record)).map_or_else(|| format!("?{at}"), |p| format!("{} {}", header(p, "Call-ID"), start_line(p)))
+            record
+                .and_then(|record| packet(record))
+                .map_or_else(|| format!("?{at}"), |p| format!("{} {}", header(p, "Call-ID"), start_line(p)))
         };
         let lines = |all: &[Cursor], others: &[Cursor]| {
             all.iter().filter(|at| !others.contains(at)).map(line).collect::<Vec<_>>().join(", ")
@@ -296,7 +329,7 @@ fn ladder(page: &Element, wish: &[&Record]) -> Result<(), String> {
 /// The file has a line for each of these packets, as it was kept, in order.
 fn json((status, file): &Page, wish: &[&Record]) -> Result<(), String> {
     if *status != 200 {
-        return Err(format!("{status} {}", text(file)));
+        return Err(format!("{status} {}", brief(file)));
     }
     let mut have = Vec::new();
     for line in text(file).lines() {
@@ -315,7 +348,9 @@ fn json((status, file): &Page, wish: &[&Record]) -> Result<(), String> {
     let row = |record: &&Record| {
         let packet = packet(record)?;
         Some([
-            jiff::Timestamp::from_microsecond(record.time.micros()).map(|at| format!("{at:.6}")).unwrap_or_default(),
+            jiff::Timestamp::from_microsecond(record.time.micros())
+                .map(|at| format!("{at:.6}"))
+                .unwrap_or_default(),
             record.user.user.to_string(),
             if packet.direction == Direction::In { "in" } else { "out" }.to_owned(),
             header(packet, "Call-ID"),
@@ -331,7 +366,25 @@ fn json((status, file): &Page, wish: &[&Record]) -> Result<(), String> {
     Err(format!("{} packets, not {}; the first that differs: {first:?}", have.len(), wish.len()))
 }
 
-/// What was said to or by a user that the PBX does not have is among what is nobody's.
+/// The page of what is nobody's has each message of nobody.
+pub(crate) fn unattributed(page: &[u8], records: &[Record]) -> Result<(), String> {
+    let page = parse(&text(page));
+    let rows: Vec<String> = page
+        .find("tr")
+        .into_iter()
+        .filter(|row| row.attribute("class").split(' ').next() == Some("packet"))
+        .map(|row| row.find("code").iter().map(|code| code.attribute("title")).collect())
+        .collect();
+    let nobodys = records.iter().filter(|record| record.user.user.is_empty()).filter_map(packet);
+    let mut wish: Vec<String> = nobodys.map(|packet| header(packet, "Call-ID")).collect();
+    wish.reverse();
+    let is_same = !wish.is_empty()
+        && wish.len() == rows.len()
+        && rows.iter().zip(&wish).all(|(row, call_id)| row.contains(call_id.as_str()));
+    if is_same { Ok(()) } else { Err(format!("nobody's page has {rows:?}, not {wish:?}")) }
+}
+
+/// Whether the PBX does not have this user, so that nobody's page tells of it.
 pub(crate) fn is_nobodys(scenario: &str, user: &str) -> bool {
     NOBODY.contains(&(scenario, user))
 }

@@ -42,7 +42,7 @@ pub(crate) fn read(all: &[Taken]) -> Vec<String> {
     for taken in all {
         let head = taken.file.get(..HEADERS.0);
         let Some(count) = taken.frames().filter(|_| head == first.file.get(..HEADERS.0)) else {
-            wrong.push(format!("{}: no capture file: {}", taken.what, String::from_utf8_lossy(&taken.file)));
+            wrong.push(format!("{}: no capture file: {}", taken.what, brief(&taken.file)));
             continue;
         };
         together.extend(taken.file.iter().skip(HEADERS.0));
@@ -53,13 +53,17 @@ pub(crate) fn read(all: &[Taken]) -> Vec<String> {
     for (taken, count) in counts {
         let have: Vec<Row> = rows.by_ref().take(count).flatten().collect();
         if have != taken.wish {
-            let lines = |rows: &[Row]| {
-                rows.iter().map(|row| format!("\n    {}", row.join(" "))).collect::<String>()
-            };
+            let lines =
+                |rows: &[Row]| rows.iter().map(|row| format!("\n    {}", row.join(" "))).collect::<String>();
             let (have, wish) = (lines(&have), lines(&taken.wish));
             wrong.push(format!("{}: tshark reads{have}\n  and the ring has{wish}", taken.what));
         }
     }
     wrong.extend(rows.next().map(|_| "frames are left over".to_owned()));
     wrong
+}
+
+/// The beginning of an answer that is not what was asked for.
+pub(crate) fn brief(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).chars().take(80).collect()
 }
