@@ -18,12 +18,13 @@ use usermon::store::record::{Attribution, Packet, Payload, Record};
 use usermon::web::HostLogin;
 
 mod scenario;
-mod tshark;
 #[expect(dead_code, reason = "web.rs and login.rs take the rest")]
 mod web_site;
+#[expect(dead_code, reason = "the tests of exports take the rest")]
+mod wireshark;
 
-use tshark::{has_tshark, tshark as fields_of};
 use web_site::{Answer, Browser, Site, packet, site, site_of};
+use wireshark::{has_tshark, tshark as fields_of};
 
 /// Of a company with names that stand in nothing else.
 const CONFIG: &str = "[[company]]\nid = \"acme\"\n[[company]]\nid = \"beta\"\n\

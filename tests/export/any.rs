@@ -9,7 +9,7 @@ use usermon::store::record::{Packet, Record};
 
 use crate::capture::payloads;
 use crate::record::{SDP, at, export, packet, records, request};
-use crate::tshark::{has_tshark, tshark};
+use crate::wireshark::{has_tshark, tshark};
 
 /// Messages that were made to be hard to read, as somebody's packets over UDP and TLS.
 fn corpora() -> Vec<Vec<u8>> {

@@ -9,5 +9,5 @@ mod record;
 mod scenario;
 mod scenarios;
 mod tokens;
-#[path = "../tshark/mod.rs"]
-mod tshark;
+#[path = "../wireshark/mod.rs"]
+mod wireshark;

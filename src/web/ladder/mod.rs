@@ -106,7 +106,7 @@ pub fn heading(joined: &Joined) -> String {
     let item = &joined.item;
     let Party { number, name, user } = &item.far;
     let far = match user {
-        Some(user) => format!("{} {} {}", user.name, user.surname, user.extension),
+        Some(user) => format!("{} {}", user.full_name(), user.extension),
         None if !name.is_empty() && name != number => format!("{name} {number}"),
         None if !number.is_empty() => number.clone(),
         None => "an unknown party".to_owned(),
