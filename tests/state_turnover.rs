@@ -280,3 +280,35 @@ fn a_leg_in_the_place_of_another_has_nothing_of_it() {
     }
     assert_eq!((state.totals().legs, state.totals().busy, state.totals().ringing), (0, 0, 0));
 }
+
+/// A reload moves an endpoint while a call lasts; where one name ends and the other begins tells two keys apart.
+#[test]
+fn a_leg_moves_between_endpoints_whose_keys_look_alike() {
+    let long = "n".repeat(60);
+    let alike: [[(&str, &str); 2]; 8] = [
+        [("ab", "c"), ("a", "bc")],
+        [("aa", "c"), ("ab", "c")],
+        [("a", "ca"), ("a", "cb")],
+        [("", "abc"), ("abc", "abc")],
+        [(&long, "1"), ("n", "1")],
+        [(&long, "1"), (&long, "2")],
+        [("n", &long), ("m", &long)],
+        [(&long[..45], "1"), (&long[..46], "1")],
+    ];
+    for pair in alike {
+        for (from, to) in [(0, 1), (1, 0)] {
+            let keys = [from, to].map(|n: usize| EndpointKey::new(pair[n].0, pair[n].1));
+            let users = keys.clone().map(|key| Arc::new(UserKey::new(&key.company, &key.endpoint)));
+            let state = State::new();
+            let owner = |n: usize| (Arc::new(keys[n].clone()), Arc::clone(&users[n]));
+            state.assign(vec![owner(0), owner(1)], at(0));
+            for (n, phase) in [(0, Ringing), (1, Up), (1, Up)] {
+                let event = Call { key: keys[n].clone(), ..call(phase, "", "leg", "", 1) };
+                state.apply(&Event::Call(event), at(1));
+            }
+            let stickers = [0, 1].map(|n| state.user(&users[n]).sticker);
+            assert_eq!(stickers, [Sticker::Offline, Sticker::Busy], "{keys:?}");
+            assert_eq!(*state.user(&users[1]).legs[0].endpoint, keys[1]);
+        }
+    }
+}
