@@ -1,7 +1,8 @@
 //! The cost of the pages, through the Router and without a socket, in CPU time of the whole process: the wall of ten
 //! thousand users, what `refresh` asks for every 2 s, the wall of a past moment, and the first page of diagnostics of a
 //! user with many packets. Prints lines `name value unit`, the median of the rounds; `--test` runs a tiny round, `--full`
-//! rewinds in a ring of 100 events a second, `--rewind` does nothing else.
+//! rewinds in a ring of 100 events a second, `--rewind` does nothing else, `--ladder` ends after the ladder, `--history`
+//! after the list of diagnostics.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +10,8 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use usermon::event::{EndpointKey, Event, Registration, RegistrationStep, Transport};
 
+mod history;
+mod ladder;
 mod rewind;
 #[expect(dead_code, reason = "the tests of the pages take the rest")]
 #[path = "../tests/web_site/mod.rs"]
@@ -86,14 +89,32 @@ async fn main() {
     let has = |word: &str| std::env::args().any(|a| a == word);
     let tiny = has("--test");
     let two_days = 172_800;
-    rewind::run(
-        match (tiny, has("--full")) {
-            (true, _) => rewind::Sizes(30, 4_000, 1, 5),
-            (false, full) => rewind::Sizes(10_000, two_days, if full { 100 } else { 5 }, 40),
-        },
-        cpu,
-    );
+    if !has("--history") {
+        rewind::run(
+            match (tiny, has("--full")) {
+                (true, _) => rewind::Sizes(30, 4_000, 1, 5),
+                (false, full) => rewind::Sizes(10_000, two_days, if full { 100 } else { 5 }, 40),
+            },
+            cpu,
+        );
+    }
     if has("--rewind") {
+        return;
+    }
+    if tiny {
+        ladder::run(24, 1).await
+    } else {
+        ladder::run(204, 20).await
+    }
+    if has("--ladder") {
+        return;
+    }
+    if tiny {
+        history::run(300, 1).await
+    } else {
+        history::run(20_000, 20).await
+    }
+    if has("--history") {
         return;
     }
     let (users, changes, packets, rounds) = if tiny { (20, 5, 300, 1) } else { (10_000, 100, 20_000, 20) };

@@ -57,6 +57,13 @@ fn hostile_texts_stay_texts_on_every_page() {
         page.failures[0].call_id = s.into();
         page.failures[0].account = s.into();
         page.history[0].words = s.into();
+        for one in &mut page.lasted {
+            (one.contact, one.user_agent) = (s.into(), s.into());
+        }
+        let mut past = samples::terminal_past();
+        for attempt in &mut past.attempts {
+            (attempt.words, attempt.user_agent) = (s.into(), s.into());
+        }
         let mut list = samples::diagnostics(user.clone());
         for entry in &mut list.entries {
             match entry {
@@ -83,7 +90,7 @@ fn hostile_texts_stay_texts_on_every_page() {
         let frame = Frame { links: Links::new("/usermon"), ..Frame::default() };
         [
             monitoring::page(&frame, &samples::wall(samples::company("acme", s), vec![row])),
-            terminal::page(&frame, &page),
+            terminal::page(&frame, &page, &past),
             diagnostics::packets::page(&frame, &list.0, &list.1),
             diagnostics::page(&frame, &samples::overview::overview(user, s)),
             message::page(&frame, &packet),

@@ -202,7 +202,7 @@ fn all_pages() -> Vec<String> {
     [
         monitoring::page(&frame, &samples::wall(acme.clone(), samples::rows("acme", 3))),
         monitoring::page(&frame, &samples::wall(acme.clone(), vec![])),
-        terminal::page(&frame, &samples::terminal_page(user.clone())),
+        terminal::page(&frame, &samples::terminal_page(user.clone()), &samples::terminal_past()),
         packets(&frame, samples::diagnostics(user.clone()), true),
         diagnostics::page(&frame, &samples::overview::overview(user.clone(), "102")),
         message::page(&frame, &samples::packet(user.clone())),
@@ -299,8 +299,14 @@ fn the_settings_show_the_level_in_force() {
 #[test]
 fn the_phones_own_page_is_linked_by_both_schemes_and_marked_as_outside() {
     let user = samples::user("acme", "101", "Anna", "Rossi", "Sales");
-    let page =
-        parse(&terminal::page(&frame(Role::Administrator), &samples::terminal_page(user)).into_string());
+    let page = parse(
+        &terminal::page(
+            &frame(Role::Administrator),
+            &samples::terminal_page(user),
+            &samples::terminal_past(),
+        )
+        .into_string(),
+    );
     for scheme in ["http", "https"] {
         let address = format!("{scheme}://192.0.2.17/");
         let links = page.find("a");

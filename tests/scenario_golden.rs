@@ -20,7 +20,7 @@ fn store(folder: &std::path::Path) -> Store {
 #[test]
 fn every_scenario_has_the_messages_that_the_phones_saw() {
     let names = scenario::names();
-    assert!(names.len() >= 38, "{names:?}");
+    assert!(names.len() >= 40, "{names:?}");
     for name in names {
         let folder = tempfile::tempdir().unwrap();
         let store = store(folder.path());

@@ -77,6 +77,18 @@ pub fn scan(data: &[u8]) -> Scan<'_> {
     scan_marked(data, &Marks::of(data))
 }
 
+/// Scans one message after the other; unlike [`scan`] it allocates nothing once it has grown to the longest.
+#[derive(Debug, Default)]
+pub struct Scanner(Marks);
+
+impl Scanner {
+    /// As [`scan`].
+    pub fn scan<'a>(&mut self, data: &'a [u8]) -> Scan<'a> {
+        self.0.read(data);
+        scan_marked(data, &self.0)
+    }
+}
+
 /// As [`scan`], with the marks of `data`.
 pub(super) fn scan_marked<'a>(data: &'a [u8], marks: &Marks) -> Scan<'a> {
     let mut scan = Scan { body: data.len(), ..Scan::default() };

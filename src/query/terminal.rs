@@ -8,6 +8,7 @@ use crate::directory::User;
 use crate::error::Result;
 use crate::event::{Change, FailureCause, Kind, Transport, UserKey};
 use crate::query::Query;
+use crate::query::terminal::lasted::{Flapping, Lasted};
 use crate::query::terminals::{Matched, terminals};
 use crate::query::wall::{CallView, TerminalView, call};
 use crate::query::words::{cause_words, change_words};
@@ -15,7 +16,10 @@ use crate::state::{Contact, Failure};
 use crate::store::record::Payload;
 use crate::store::{Kinds, Query as Range};
 
-/// All that the page shows.
+pub mod lasted;
+pub mod past;
+
+/// All that the page shows but [`past::TerminalPast`].
 #[derive(Debug, Clone)]
 #[expect(missing_docs, reason = "product.md names the parts")]
 pub struct TerminalPage {
@@ -27,6 +31,10 @@ pub struct TerminalPage {
     pub calls: Vec<CallView>,
     /// Registration history, newest first.
     pub history: Vec<HistoryView>,
+    /// The registrations of the two days, newest first.
+    pub lasted: Vec<Lasted>,
+    /// `None`: it does not come and go.
+    pub flapping: Option<Flapping>,
     /// Where the phone's own web page is, without http or https (`192.0.2.7`, `[2001:db8::7]`); leads out of the PBX.
     pub web_address: Option<String>,
     pub at: Timestamp,
@@ -90,12 +98,20 @@ impl Query {
         let all = terminals(&user, &state);
         let Some(mine) = all.iter().find(|m| m.view.id == terminal) else { return Ok(None) };
         let is_mine = |endpoint: &str| mine.endpoint.as_deref() == Some(endpoint);
+        let changes = self.registration_changes(&user.key, &all, mine)?;
+        let bound: Vec<&str> = mine.contacts.iter().map(|contact| &*contact.contact).collect();
+        let line =
+            |(time, change): &(Timestamp, Change)| HistoryView { time: *time, words: change_words(change) };
+        let mut lasted = lasted::registrations(&changes, &bound);
+        lasted.truncate(HISTORY);
         Ok(Some(TerminalPage {
             terminal: mine.view.clone(),
             contacts: mine.contacts.iter().map(|c| self.contact(c)).collect(),
             failures: state.failures.iter().filter(|f| is_mine(&f.endpoint.endpoint)).map(failure).collect(),
             calls: state.legs.iter().filter(|l| is_mine(&l.endpoint.endpoint)).map(call).collect(),
-            history: self.registration_history(&user.key, &all, mine)?,
+            history: changes.iter().rev().take(HISTORY).map(line).collect(),
+            flapping: lasted::flapping(&changes),
+            lasted,
             web_address: matches!(mine.view.kind, Kind::Sip | Kind::Dect)
                 .then(|| mine.contacts.iter().find_map(|c| c.far))
                 .flatten()
@@ -125,19 +141,19 @@ impl Query {
         }
     }
 
-    /// The terminal's registration changes of the two days.
-    fn registration_history(
+    /// The terminal's registration changes of the two days, oldest first; of very many the newest.
+    fn registration_changes(
         &self,
         user: &UserKey,
         all: &[Matched<'_>],
         mine: &Matched<'_>,
-    ) -> Result<Vec<HistoryView>> {
+    ) -> Result<Vec<(Timestamp, Change)>> {
         let others: Vec<(&str, &str)> = all
             .iter()
             .filter(|m| m.view.id != mine.view.id)
             .flat_map(|m| m.contacts.iter().map(|c| (&*c.endpoint.endpoint, &*c.contact)))
             .collect();
-        let mut lines = Vec::new();
+        let mut changes = Vec::new();
         let mut before = None;
         // calls and stickers are changes too, and of a busy user most of them
         for _ in 0..HISTORY_READS {
@@ -151,18 +167,18 @@ impl Query {
             })?;
             before = records.last().map(|record| (record.time, record.seq));
             let is_last = records.len() < HISTORY_READ;
-            lines.extend(records.into_iter().filter_map(|record| match record.payload {
+            changes.extend(records.into_iter().filter_map(|record| match record.payload {
                 Payload::Change(change) if is_registration(&change, mine.endpoint.as_deref(), &others) => {
-                    Some(HistoryView { time: record.time, words: change_words(&change) })
+                    Some((record.time, change))
                 }
                 _ => None,
             }));
-            if is_last || lines.len() >= HISTORY {
+            if is_last {
                 break;
             }
         }
-        lines.truncate(HISTORY);
-        Ok(lines)
+        changes.reverse();
+        Ok(changes)
     }
 }
 

@@ -3,8 +3,9 @@
 //!
 //! File: the header twice (the second for when the first is damaged), then frames. Header: `magic [8]`,
 //! `version u16`, `length u16`, `salt u32`, `number u64`, a [`Stamp`], `crc u32`. Frame: `mark u32` (made of the
-//! salt), `length u32`, `crc u32` of length and record, record. What cannot be read at the end was being written
-//! and is cut silently; what cannot be read before a good record is damage, and is reported.
+//! salt), `length u32`, `crc u32` of length and content, content: records, each after its length `u32`; in version 1
+//! one record without it. What cannot be read at the end was being written and is cut silently; what cannot be read
+//! before a good record is damage, and is reported.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -21,7 +22,7 @@ use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 
 const MAGIC: &[u8; 8] = b"USRMONJ\n";
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 const HEADER: usize = 8 + 2 + 2 + 4 + 8 + Stamp::LEN + 4;
 /// Where the frames begin.
 pub(super) const START: u64 = 2 * HEADER as u64;
@@ -32,8 +33,13 @@ pub(super) const MAX_ROW: usize = MAX_BYTES + 256 * 1024;
 pub(super) mod frame {
     use super::{MAX_ROW, Reader, checksum};
 
-    /// Bytes before the record.
-    pub(crate) const LEN: usize = 12;
+    /// Bytes before the content.
+    const LEN: usize = 12;
+    /// Bytes before a record.
+    pub(crate) const PREFIX: usize = 4;
+    /// Bytes at which a frame is closed: some four records. One checksum of them costs half of four, and damage takes
+    /// no more.
+    pub(crate) const FULL: usize = 2 * 1024;
 
     pub(super) fn mark(salt: u32) -> [u8; 4] {
         (salt.rotate_left(11) ^ 0x5553_4a4d).to_le_bytes()
@@ -46,28 +52,62 @@ pub(super) mod frame {
         start
     }
 
-    /// Fills the room that [`begin`] left, now that the record stands behind it.
+    /// Fills the room that [`begin`] left, now that the content stands behind it.
     pub(crate) fn end(salt: u32, start: usize, out: &mut [u8]) {
-        let Some((head, record)) = out.get_mut(start..).and_then(|f| f.split_first_chunk_mut::<LEN>()) else {
+        let Some((head, content)) = out.get_mut(start..).and_then(|f| f.split_first_chunk_mut::<LEN>())
+        else {
             return;
         };
-        let length = u32::try_from(record.len()).unwrap_or(u32::MAX).to_le_bytes();
-        let crc = checksum(salt, &[&length, record]).to_le_bytes();
+        let length = u32::try_from(content.len()).unwrap_or(u32::MAX).to_le_bytes();
+        let crc = checksum(salt, &[&length, content]).to_le_bytes();
         let filled = mark(salt).into_iter().chain(length).chain(crc);
         for (byte, value) in head.iter_mut().zip(filled) {
             *byte = value;
         }
     }
 
-    /// The record of the frame at the front of `bytes`.
+    /// Leaves room for a record's length; gives where the record begins.
+    pub(crate) fn begin_record(out: &mut Vec<u8>) -> usize {
+        out.extend_from_slice(&[0; PREFIX]);
+        out.len()
+    }
+
+    /// Fills the room that [`begin_record`] left.
+    pub(crate) fn end_record(start: usize, out: &mut [u8]) {
+        let length = u32::try_from(out.len().saturating_sub(start)).unwrap_or(u32::MAX);
+        let room = out.get_mut(start.saturating_sub(PREFIX)..start);
+        if let Some(room) = room.and_then(|room| room.first_chunk_mut::<PREFIX>()) {
+            *room = length.to_le_bytes();
+        }
+    }
+
+    /// The content of the frame at the front of `bytes`.
     pub(super) fn open(salt: u32, bytes: &[u8]) -> Option<&[u8]> {
         let mut reader = Reader(bytes);
         if reader.array::<4>()? != mark(salt) {
             return None;
         }
         let (length, crc) = (reader.u32()?, reader.u32()?);
-        let record = reader.take(usize::try_from(length).ok().filter(|&n| n <= MAX_ROW)?)?;
-        (checksum(salt, &[&length.to_le_bytes(), record]) == crc).then_some(record)
+        let content = reader.take(usize::try_from(length).ok().filter(|&n| n <= FULL + PREFIX + MAX_ROW)?)?;
+        (checksum(salt, &[&length.to_le_bytes(), content]) == crc).then_some(content)
+    }
+
+    /// The records of a frame's content, and where in the frame each begins.
+    pub(super) fn records(version: u16, content: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
+        let mut reader = Reader(content);
+        std::iter::from_fn(move || {
+            if reader.0.is_empty() {
+                return None;
+            }
+            let length = if version == 1 { content.len() } else { usize::try_from(reader.u32()?).ok()? };
+            let start = LEN + content.len() - reader.0.len();
+            Some((start, reader.take(length)?))
+        })
+    }
+
+    /// The length of a frame with this content.
+    pub(super) fn length(content: &[u8]) -> usize {
+        LEN + content.len()
     }
 }
 
@@ -188,7 +228,7 @@ pub(super) fn read(folder: &Folder, number: u64) -> Result<Found, Unusable> {
     let bytes = folder.read(Name::Journal(number)).map_err(Unusable::Io)?;
     let first = header(&bytes);
     let second = || header(bytes.get(HEADER..).unwrap_or_default());
-    let (salt, stamp) = match first {
+    let (version, salt, stamp) = match first {
         Ok(found) => found,
         Err(version) => match (second(), version) {
             (Ok(found), _) => found,
@@ -199,12 +239,12 @@ pub(super) fn read(folder: &Folder, number: u64) -> Result<Found, Unusable> {
     };
     let mut tier = Tier::new(number, stamp.stretch());
     let bytes = tier.adopt(bytes);
-    let damaged = walk(&bytes, salt, &mut tier);
+    let damaged = walk(&bytes, (version, salt), &mut tier);
     Ok(Found { tier, stamp, damaged })
 }
 
-/// Salt and stamp; or the later version that it is of; or nothing.
-fn header(bytes: &[u8]) -> Result<(u32, Stamp), Option<u16>> {
+/// Version, salt and stamp; or the later version that it is of; or nothing.
+fn header(bytes: &[u8]) -> Result<(u16, u32, Stamp), Option<u16>> {
     let parse = || {
         let mut reader = Reader(bytes);
         let magic = reader.array::<8>()?;
@@ -218,35 +258,39 @@ fn header(bytes: &[u8]) -> Result<(u32, Stamp), Option<u16>> {
         good.then_some((version, salt, stamp))
     };
     match parse() {
-        Some((VERSION, salt, stamp)) => Ok((salt, stamp)),
+        Some(found @ (1..=VERSION, ..)) => Ok(found),
         Some((version, ..)) => Err(Some(version)),
         None => Err(None),
     }
 }
 
-fn walk(bytes: &Arc<Vec<u8>>, salt: u32, tier: &mut Tier) -> Vec<(Timestamp, Timestamp)> {
+fn walk(bytes: &Arc<Vec<u8>>, (version, salt): (u16, u32), tier: &mut Tier) -> Vec<(Timestamp, Timestamp)> {
     let mark = frame::mark(salt);
     let mut damaged = Vec::new();
     let mut at = 2 * HEADER;
     let mut before: Option<Timestamp> = None;
     let mut lost = false;
     while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
-        let good = frame::open(salt, rest).and_then(|record| Some((record.len(), Row::split(record)?)));
-        if let Some((len, row)) = good {
-            if lost {
-                damaged.push((before.unwrap_or(row.time).min(row.time), row.time));
-                lost = false;
-            }
-            let end = at + frame::LEN + len;
-            tier.adopt_row(&row, at, end);
-            before = Some(row.time);
-            at = end;
-        } else {
+        let Some(content) = frame::open(salt, rest) else {
             lost = true;
             let next = rest.windows(4).skip(1).position(|window| window == mark);
             let Some(next) = next else { break };
             at += next + 1;
+            continue;
+        };
+        for (start, record) in frame::records(version, content) {
+            let Some(row) = Row::split(record) else {
+                lost = true;
+                continue;
+            };
+            if lost {
+                damaged.push((before.unwrap_or(row.time).min(row.time), row.time));
+                lost = false;
+            }
+            tier.adopt_row(&row, at + start, record.len());
+            before = Some(row.time);
         }
+        at += frame::length(content);
     }
     damaged
 }

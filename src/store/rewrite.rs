@@ -15,11 +15,11 @@ use std::sync::atomic::Ordering;
 use super::folder::{Folder, Name};
 use super::output::{Failed, Output};
 use super::record::{Content, Gap, GapCause, Row, kind};
-use super::run::Unpacker;
+use super::run::{Rows, Spot, Unpacker};
 use super::segment::{Index, Segment};
 use super::sieve::{Cut, Sieve};
 use super::tier::place_of;
-use super::wire::{EVERYBODY, put_bytes, salt};
+use super::wire::{EVERYBODY, place, salt};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 
@@ -46,9 +46,9 @@ struct Source {
     index: Arc<Index>,
     /// The next run.
     next: usize,
-    /// The records of the run at hand, as they stand in a journal.
-    rows: Vec<u8>,
-    slots: Vec<(Key, usize, usize)>,
+    /// The run at hand, unpacked, and its records.
+    raw: Vec<u8>,
+    spots: Vec<(Key, Spot)>,
     at: usize,
     /// Records of stretches that can't be read.
     is_damaged: bool,
@@ -72,8 +72,8 @@ impl Source {
             file,
             index,
             next: 0,
-            rows: Vec::new(),
-            slots: Vec::new(),
+            raw: Vec::new(),
+            spots: Vec::new(),
             at: 0,
             is_damaged,
         };
@@ -83,55 +83,47 @@ impl Source {
 
     /// Reads the next run that has records.
     fn fill(&mut self, unpacker: &mut Unpacker) {
-        self.rows.clear();
-        self.slots.clear();
+        self.spots.clear();
         self.at = 0;
-        while self.slots.is_empty()
+        while self.spots.is_empty()
             && let Some(extent) = self.index.extent(self.next)
         {
             self.next += 1;
             let bytes = self.segment.run(&self.file, extent).unwrap_or_default();
-            let Some((_, rows)) = unpacker.unpack(self.segment.facts.salt, &bytes) else {
+            let unpacked = unpacker.unpack_into(self.segment.facts.salt, &bytes, &mut self.raw);
+            let Some(rows) = unpacked.and_then(|_| Rows::new(&self.raw)) else {
                 self.is_damaged = true;
                 self.segment.damaged.store(true, Ordering::Relaxed);
                 continue;
             };
+            // neighbours are mostly of one user
+            let mut last = ("", "", place("", ""));
             for row in rows {
-                let start = self.rows.len();
-                row.put(&mut self.rows);
-                let key = (place_of(row.kind, row.company, row.user), row.time.0, row.seq);
-                self.slots.push((key, start, self.rows.len()));
+                if (row.company, row.user) != (last.0, last.1) {
+                    last = (row.company, row.user, place(row.company, row.user));
+                }
+                let place =
+                    if row.kind == kind::GAP { place_of(row.kind, row.company, row.user) } else { last.2 };
+                self.spots.push(((place, row.time.0, row.seq), Spot::new(&self.raw, &row)));
             }
         }
     }
 
     fn key(&self) -> Option<Key> {
-        self.slots.get(self.at).map(|(key, ..)| *key)
+        self.spots.get(self.at).map(|(key, _)| *key)
     }
 
     fn row(&self) -> Option<Row<'_>> {
-        let (_, from, to) = self.slots.get(self.at)?;
-        Row::split(self.rows.get(*from..*to)?)
+        let (_, spot) = self.spots.get(self.at)?;
+        spot.row(&self.raw)
     }
 
     fn advance(&mut self, unpacker: &mut Unpacker) -> Option<Key> {
         self.at += 1;
-        if self.at >= self.slots.len() {
+        if self.at >= self.spots.len() {
             self.fill(unpacker);
         }
         self.key()
-    }
-}
-
-impl Row<'_> {
-    fn put(&self, out: &mut Vec<u8>) {
-        out.push(self.kind);
-        out.extend_from_slice(&self.seq.to_le_bytes());
-        out.extend_from_slice(&self.time.0.to_le_bytes());
-        put_bytes(out, self.company.as_bytes());
-        put_bytes(out, self.user.as_bytes());
-        put_bytes(out, self.head);
-        out.extend_from_slice(self.body);
     }
 }
 

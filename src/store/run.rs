@@ -7,7 +7,7 @@
 //! bodies to the end.
 
 use super::record::Row;
-use super::wire::{Reader, checksum, put_bytes, put_signed, put_size};
+use super::wire::{Reader, checksum, put_bytes, put_signed, put_size, put_varint};
 use crate::clock::Timestamp;
 
 /// Bytes before the stored ones.
@@ -19,33 +19,45 @@ const SIZE: usize = 240 * 1024;
 /// No run is longer: the size, one record, and columns.
 const MAX_RAW: usize = SIZE + super::journal::MAX_ROW + 64 * 1024;
 const ZSTD: u8 = 1;
+const LEVEL: i32 = 1;
+/// Shorter matches of zstd are mostly hexadecimal digits by chance, which cost more than they save: 49.1 instead of
+/// 49.8 B a packet with the level's own 6.
+const MIN_MATCH: u32 = 7;
 
 pub(super) fn mark(salt: u32) -> [u8; 4] {
     (salt.rotate_left(17) ^ 0x5553_4d52).to_le_bytes()
 }
 
+/// Room before the bodies, where the other columns are put when they are complete: of a run of usual records they
+/// are a tenth.
+const FRONT: usize = 64 * 1024;
+
 /// Fills runs and compresses them; its buffers are used again.
 pub(super) struct Writer {
     zstd: zstd::bulk::Compressor<'static>,
     salt: u32,
-    columns: [Vec<u8>; 7],
+    columns: [Vec<u8>; 6],
+    /// Room for the columns, then the bodies.
     raw: Vec<u8>,
     packed: Vec<u8>,
-    group: (Vec<u8>, u64),
+    /// Company, user and count of the group at hand.
+    group: (String, String, u64),
     last: (i64, i64),
     records: u32,
     held: usize,
 }
 
-const GROUPS: usize = 0;
-
 impl Writer {
     pub(super) fn new(salt: u32) -> std::io::Result<Self> {
+        let mut zstd = zstd::bulk::Compressor::new(LEVEL)?;
+        zstd.set_parameter(zstd::zstd_safe::CParameter::MinMatch(MIN_MATCH))?;
+        let mut raw = Vec::with_capacity(FRONT + SIZE + SIZE / 8);
+        raw.resize(FRONT, 0);
         Ok(Self {
-            zstd: zstd::bulk::Compressor::new(1)?,
+            zstd,
             salt,
             columns: Default::default(),
-            raw: Vec::new(),
+            raw,
             packed: Vec::new(),
             group: Default::default(),
             last: (0, 0),
@@ -56,38 +68,38 @@ impl Writer {
 
     /// Adds a record; records come in the order of the segment.
     pub(super) fn push(&mut self, row: &Row<'_>) {
-        let same = self.group.1 > 0 && {
-            let mut names = Reader(&self.group.0);
-            names.str() == Some(row.company) && names.str() == Some(row.user)
-        };
-        if !same {
+        let (company, user, count) = &self.group;
+        if *count == 0 || *user != *row.user || *company != *row.company {
             self.end_group();
-            self.group.0.clear();
-            put_bytes(&mut self.group.0, row.company.as_bytes());
-            put_bytes(&mut self.group.0, row.user.as_bytes());
+            let (company, user, _) = &mut self.group;
+            company.clear();
+            company.push_str(row.company);
+            user.clear();
+            user.push_str(row.user);
             self.last = (0, 0);
         }
-        self.group.1 += 1;
+        self.group.2 += 1;
         let (time, seq) = (row.time.0, row.seq.cast_signed());
-        let [_, kinds, times, seqs, heads, lengths, bodies] = &mut self.columns;
+        let [_, kinds, times, seqs, heads, lengths] = &mut self.columns;
         kinds.push(row.kind);
         put_signed(times, time.wrapping_sub(self.last.0));
         put_signed(seqs, seq.wrapping_sub(self.last.1));
         put_bytes(heads, row.head);
         put_size(lengths, row.body.len());
-        bodies.extend_from_slice(row.body);
+        self.raw.extend_from_slice(row.body);
         self.last = (time, seq);
         self.records = self.records.saturating_add(1);
         self.held += row.head.len() + row.body.len() + 12;
     }
 
     fn end_group(&mut self) {
-        if self.group.1 > 0
-            && let Some(groups) = self.columns.get_mut(GROUPS)
-        {
-            groups.extend_from_slice(&self.group.0);
-            super::wire::put_varint(groups, self.group.1);
-            self.group.1 = 0;
+        let (company, user, count) = &mut self.group;
+        if *count > 0 {
+            let [groups, ..] = &mut self.columns;
+            put_bytes(groups, company.as_bytes());
+            put_bytes(groups, user.as_bytes());
+            put_varint(groups, *count);
+            *count = 0;
         }
     }
 
@@ -102,27 +114,35 @@ impl Writer {
     /// Appends the run to `out` and begins the next.
     pub(super) fn finish(&mut self, out: &mut Vec<u8>) -> std::io::Result<()> {
         self.end_group();
-        self.raw.clear();
-        let [lengths @ .., _] = &self.columns;
-        for column in lengths {
-            self.raw.extend_from_slice(&short(column.len()).to_le_bytes());
+        let front = self.columns.iter().fold(4 * self.columns.len(), |sum, column| sum + column.len());
+        if front > FRONT {
+            self.raw.splice(..0, std::iter::repeat_n(0, front - FRONT));
+        }
+        let start = FRONT.saturating_sub(front);
+        let mut room = self.raw.get_mut(start..).unwrap_or_default();
+        let lengths = self.columns.each_ref().map(|column| short(column.len()).to_le_bytes());
+        for part in
+            lengths.iter().map(|length| length.as_slice()).chain(self.columns.iter().map(Vec::as_slice))
+        {
+            std::io::Write::write_all(&mut room, part)?;
         }
         for column in &mut self.columns {
-            self.raw.extend_from_slice(column);
             column.clear();
         }
+        let raw = self.raw.get(start..).unwrap_or_default();
         self.packed.clear();
-        self.packed.reserve(zstd::zstd_safe::compress_bound(self.raw.len()));
-        self.zstd.compress_to_buffer(&self.raw, &mut self.packed)?;
+        self.packed.reserve(zstd::zstd_safe::compress_bound(raw.len()));
+        self.zstd.compress_to_buffer(raw, &mut self.packed)?;
         let start = out.len();
         out.extend_from_slice(&mark(self.salt));
         out.extend_from_slice(&short(self.packed.len()).to_le_bytes());
-        out.extend_from_slice(&short(self.raw.len()).to_le_bytes());
+        out.extend_from_slice(&short(raw.len()).to_le_bytes());
         out.extend_from_slice(&self.records.to_le_bytes());
         out.push(ZSTD);
         let crc = checksum(self.salt, &[out.get(start..).unwrap_or_default(), &self.packed]);
         out.extend_from_slice(&crc.to_le_bytes());
         out.extend_from_slice(&self.packed);
+        self.raw.truncate(FRONT);
         (self.records, self.held) = (0, 0);
         Ok(())
     }
@@ -143,8 +163,16 @@ impl Unpacker {
         Ok(Self { zstd: zstd::bulk::Decompressor::new()?, raw: Vec::new() })
     }
 
-    /// Unpacks the run at the front of `bytes`: its length there, and its columns. `None`: damaged.
+    /// Unpacks the run at the front of `bytes`: its length there, and its records. `None`: damaged.
     pub(super) fn unpack(&mut self, salt: u32, bytes: &[u8]) -> Option<(usize, Rows<'_>)> {
+        let mut raw = std::mem::take(&mut self.raw);
+        let length = self.unpack_into(salt, bytes, &mut raw);
+        self.raw = raw;
+        Some((length?, Rows::new(&self.raw)?))
+    }
+
+    /// As [`Self::unpack`], into a buffer that outlives the next run: [`Rows::new`] reads it.
+    pub(super) fn unpack_into(&mut self, salt: u32, bytes: &[u8], out: &mut Vec<u8>) -> Option<usize> {
         let mut reader = Reader(bytes);
         if reader.array::<4>()? != mark(salt) {
             return None;
@@ -156,11 +184,10 @@ impl Unpacker {
         if codec != ZSTD || checksum(salt, &[bytes.get(..HEAD - 4)?, stored]) != crc {
             return None;
         }
-        self.raw.clear();
-        self.raw.reserve(raw);
-        let got = self.zstd.decompress_to_buffer(stored, &mut self.raw).ok()?;
-        (got == raw).then_some(())?;
-        Some((HEAD + stored.len(), Rows::new(&self.raw)?))
+        out.clear();
+        out.reserve(raw);
+        let got = self.zstd.decompress_to_buffer(stored, out).ok()?;
+        (got == raw).then_some(HEAD + stored.len())
     }
 }
 
@@ -179,8 +206,54 @@ pub(super) struct Rows<'a> {
     last: (i64, i64),
 }
 
+/// Where a record is in the raw bytes of its run.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Spot {
+    kind: u8,
+    seq: u64,
+    time: Timestamp,
+    company: (u32, u32),
+    user: (u32, u32),
+    head: (u32, u32),
+    body: (u32, u32),
+}
+
+impl Spot {
+    /// `row` was given by [`Rows`] of `raw`.
+    pub(super) fn new(raw: &[u8], row: &Row<'_>) -> Self {
+        let spot = |part: &[u8]| {
+            let start = part.as_ptr().addr().wrapping_sub(raw.as_ptr().addr());
+            (short(start), short(part.len()))
+        };
+        Self {
+            kind: row.kind,
+            seq: row.seq,
+            time: row.time,
+            company: spot(row.company.as_bytes()),
+            user: spot(row.user.as_bytes()),
+            head: spot(row.head),
+            body: spot(row.body),
+        }
+    }
+
+    /// The record again.
+    pub(super) fn row<'a>(&self, raw: &'a [u8]) -> Option<Row<'a>> {
+        let part = |(start, len): (u32, u32)| raw.get(start as usize..)?.get(..len as usize);
+        Some(Row {
+            kind: self.kind,
+            seq: self.seq,
+            time: self.time,
+            company: std::str::from_utf8(part(self.company)?).ok()?,
+            user: std::str::from_utf8(part(self.user)?).ok()?,
+            head: part(self.head)?,
+            body: part(self.body)?,
+        })
+    }
+}
+
 impl<'a> Rows<'a> {
-    fn new(raw: &'a [u8]) -> Option<Self> {
+    /// The records of a run's raw bytes; `None`: damaged.
+    pub(super) fn new(raw: &'a [u8]) -> Option<Self> {
         let mut reader = Reader(raw);
         let mut sizes = [0usize; 6];
         for size in &mut sizes {

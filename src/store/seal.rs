@@ -4,7 +4,7 @@ use super::folder::Folder;
 use super::output::{Failed, Output};
 use super::segment::Segment;
 use super::summary::Part;
-use super::tier::{Entry, Tier};
+use super::tier::Tier;
 use super::wire::salt;
 use crate::error::Error;
 
@@ -15,10 +15,8 @@ const BREATH: u64 = 4 << 20;
 /// megabytes, and before what may wait for the disk.
 pub(super) fn write(folder: &Folder, tier: &Tier, between: &mut dyn FnMut()) -> Result<Segment, Failed> {
     let mut output = Output::begin(folder, tier.number, salt())?;
-    let mut order: Vec<&Entry> = tier.entries().iter().collect();
-    order.sort_unstable_by_key(|entry| (entry.place, entry.time, entry.seq));
     let mut bytes = 0u64;
-    for entry in order {
+    for entry in tier.sorted() {
         let Some(row) = tier.row(entry) else { continue };
         if let Err(e) = output.push(entry.place, &row) {
             let error = Error::io("write a segment in", folder.dir(), e);

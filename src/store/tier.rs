@@ -26,7 +26,7 @@ pub(super) struct Entry {
     pub(super) seq: u64,
     chunk: u32,
     start: u32,
-    /// Bytes in the journal.
+    /// Bytes of the record.
     pub(super) len: u32,
     previous: u32,
     kind: u8,
@@ -79,6 +79,8 @@ pub(super) struct Tier {
     pub(super) seqs: Option<(u64, u64)>,
     closed: Vec<(u64, Arc<Vec<u8>>)>,
     open: Vec<u8>,
+    /// Where in `open` the frame begins that more records may join, and the journal's salt.
+    frame: Option<(usize, u32)>,
     base: u64,
     flushed: u64,
     entries: Vec<Entry>,
@@ -103,6 +105,26 @@ impl Tier {
         &self.entries
     }
 
+    /// The records in the order of a segment: by place, time, seq. One user's chain is nearly in order as it is.
+    pub(super) fn sorted(&self) -> Vec<&Entry> {
+        let mut chains: Vec<(u64, u32)> = self.last.iter().map(|(place, last)| (*place, *last)).collect();
+        chains.sort_unstable();
+        let mut order = Vec::with_capacity(self.entries.len());
+        for (_, last) in chains {
+            let (start, mut at) = (order.len(), last);
+            while let Some(entry) = self.entries.get(at as usize) {
+                order.push(entry);
+                at = entry.previous;
+            }
+            let chain = order.get_mut(start..).unwrap_or_default();
+            chain.reverse();
+            if !chain.is_sorted_by_key(|entry| (entry.time, entry.seq)) {
+                chain.sort_unstable_by_key(|entry| (entry.time, entry.seq));
+            }
+        }
+        order
+    }
+
     /// Puts a record at the end; `false`: it is too long to be read again and was not taken.
     pub(super) fn push(
         &mut self,
@@ -115,24 +137,36 @@ impl Tier {
         if self.open.capacity() == 0 {
             self.open = self.spare.pop().unwrap_or_else(|| Vec::with_capacity(CHUNK + SLACK));
         }
-        let start = frame::begin(&mut self.open);
+        let before = self.open.len();
+        let frame = self.frame.map_or_else(|| frame::begin(&mut self.open), |(frame, _)| frame);
+        let start = frame::begin_record(&mut self.open);
         content.encode(seq, time, user, &mut self.head, &mut self.open);
-        if self.open.len().saturating_sub(start + frame::LEN) > MAX_ROW {
-            self.open.truncate(start);
+        let len = self.open.len().saturating_sub(start);
+        if len > MAX_ROW {
+            self.open.truncate(before);
             return false;
         }
-        frame::end(salt, start, &mut self.open);
+        frame::end_record(start, &mut self.open);
+        self.frame = Some((frame, salt));
         let kind = content.kind();
         let place = place_of(kind, &user.company, &user.user);
-        let spot = (self.closed.len(), start, self.open.len());
-        self.index(place, kind, seq, time, &user.company, spot);
+        self.index(place, kind, seq, time, &user.company, (self.closed.len(), start, len));
         if self.open.len() >= CHUNK {
             self.close_chunk();
+        } else if self.open.len().saturating_sub(frame) >= frame::FULL {
+            self.end_frame();
         }
         true
     }
 
+    fn end_frame(&mut self) {
+        if let Some((frame, salt)) = self.frame.take() {
+            frame::end(salt, frame, &mut self.open);
+        }
+    }
+
     fn close_chunk(&mut self) {
+        self.end_frame();
         let chunk = std::mem::take(&mut self.open);
         let base = self.base;
         self.base = self.base.saturating_add(chunk.len() as u64);
@@ -146,12 +180,12 @@ impl Tier {
         seq: u64,
         time: Timestamp,
         company: &str,
-        (chunk, start, end): (usize, usize, usize),
+        (chunk, start, len): (usize, usize, usize),
     ) {
         let (Ok(chunk), Ok(start), Ok(len), Ok(at)) = (
             u32::try_from(chunk),
             u32::try_from(start),
-            u32::try_from(end.saturating_sub(start)),
+            u32::try_from(len),
             u32::try_from(self.entries.len()),
         ) else {
             return;
@@ -175,10 +209,10 @@ impl Tier {
         self.closed.last().map(|(_, chunk)| Arc::clone(chunk)).unwrap_or_default()
     }
 
-    /// A record of the adopted file, framed at `start..end`.
-    pub(super) fn adopt_row(&mut self, row: &Row<'_>, start: usize, end: usize) {
+    /// A record of the adopted file, of `len` bytes at `start`.
+    pub(super) fn adopt_row(&mut self, row: &Row<'_>, start: usize, len: usize) {
         let place = place_of(row.kind, row.company, row.user);
-        let spot = (self.closed.len().saturating_sub(1), start, end);
+        let spot = (self.closed.len().saturating_sub(1), start, len);
         self.index(place, row.kind, row.seq, row.time, row.company, spot);
     }
 
@@ -195,9 +229,9 @@ impl Tier {
         for entry in entries {
             let bytes =
                 chunks.get(entry.chunk as usize).map(|(_, chunk)| chunk.as_slice()).unwrap_or_default();
-            let (start, end) = (entry.start as usize, entry.start as usize + entry.len as usize);
-            if let Some(row) = bytes.get(start + frame::LEN..end).and_then(Row::split) {
-                tier.adopt_row(&row, start, end);
+            let (start, len) = (entry.start as usize, entry.len as usize);
+            if let Some(row) = bytes.get(start..start + len).and_then(Row::split) {
+                tier.adopt_row(&row, start, len);
             }
         }
         tier
@@ -206,6 +240,7 @@ impl Tier {
     /// The bytes that the journal file has not got yet, with their offset after the header; from now on they
     /// count as written, until [`Tier::rewind`].
     pub(super) fn unflushed(&mut self) -> Vec<(u64, Piece)> {
+        self.end_frame();
         let mut pieces = Vec::new();
         let first = self.closed.partition_point(|(base, chunk)| *base + chunk.len() as u64 <= self.flushed);
         for (base, chunk) in self.closed.iter().skip(first) {
@@ -238,12 +273,11 @@ impl Tier {
             Some((_, chunk)) => chunk.as_slice(),
             None => self.open.as_slice(),
         };
-        let framed = chunk.get(entry.start as usize..)?.get(..entry.len as usize)?;
-        Row::split(framed.get(frame::LEN..)?)
+        Row::split(chunk.get(entry.start as usize..)?.get(..entry.len as usize)?)
     }
 
     fn piece(&self, entry: &Entry) -> Option<Piece> {
-        let (from, to) = (entry.start as usize + frame::LEN, entry.start as usize + entry.len as usize);
+        let (from, to) = (entry.start as usize, entry.start as usize + entry.len as usize);
         Some(match self.closed.get(entry.chunk as usize) {
             Some((_, chunk)) => Piece::Shared(Arc::clone(chunk), from, to),
             None => Piece::Own(self.open.get(from..to)?.to_vec()),

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use axum::extract::{FromRequestParts, Request, State};
 use maud::{Markup, html};
 
+use crate::error::Result;
 use crate::event::{FailureCause, Transport};
+use crate::query::terminal::past::TerminalPast;
 use crate::query::terminal::{ContactView, FailureView, TerminalPage};
 use crate::web::auth::{Site, Whom, aside, param};
 use crate::web::fault::Fault;
@@ -13,20 +15,28 @@ use crate::web::monitoring::{call_line, kind_words, online_words};
 use crate::web::text::{At, Line, Marked, Shape, milliseconds, plain, until};
 use crate::web::view::{Frame, Section, icon};
 
+mod past;
+mod plot;
+
 /// `GET /c/{company}/u/{user}/t/{terminal}`.
 pub(crate) async fn show(State(site): State<Arc<Site>>, request: Request) -> Result<Markup, Fault> {
     let (mut parts, _) = request.into_parts();
     let whom = Whom::from_request_parts(&mut parts, &site).await?;
     let id = param(&mut parts, "terminal").await?;
     let (query, key) = (site.query.clone(), Arc::clone(&whom.user.key));
-    let data = aside(move || query.terminal(&key, &id)).await?.map_err(Fault::inside)?.ok_or(Fault::Missing(
+    let viewer = whom.place.visitor.viewer.clone();
+    let read = move || -> Result<_> {
+        let Some(data) = query.terminal(&key, &id)? else { return Ok(None) };
+        Ok(query.terminal_past(&viewer, &key, &id)?.map(|past| (data, past)))
+    };
+    let (data, past) = aside(read).await?.map_err(Fault::inside)?.ok_or(Fault::Missing(
         "This user has no such terminal now. It may have been unregistered or removed; go back to the monitoring page.",
     ))?;
-    Ok(page(&site.frame(&whom.place.visitor, Some(&whom.place.company)), &data))
+    Ok(page(&site.frame(&whom.place.visitor, Some(&whom.place.company)), &data, &past))
 }
 
 /// The whole page.
-pub fn page(frame: &Frame, data: &TerminalPage) -> Markup {
+pub fn page(frame: &Frame, data: &TerminalPage, two_days: &TerminalPast) -> Markup {
     let (user, terminal) = (&data.user, &data.terminal);
     let kind = kind_words(terminal.kind);
     let title = match terminal.description.as_str() {
@@ -60,6 +70,7 @@ pub fn page(frame: &Frame, data: &TerminalPage) -> Markup {
         @if let Some(address) = &data.web_address {
             p.hint { "The phone's own page, " code { (address) } ", is served by the phone itself: the link leaves the PBX." }
         }
+        (past::flaps(data.flapping.as_ref()))
         section {
             h2 { "Registrations" }
             @if data.contacts.is_empty() {
@@ -67,6 +78,7 @@ pub fn page(frame: &Frame, data: &TerminalPage) -> Markup {
             }
             @for contact in &data.contacts { (registration(contact, data)) }
         }
+        (past::round_trips(data, two_days))
         section {
             h2 { "Calls now" }
             @if data.calls.is_empty() { p.empty { "None." } }
@@ -74,7 +86,17 @@ pub fn page(frame: &Frame, data: &TerminalPage) -> Markup {
         }
         section {
             h2 { "Failed registrations" }
-            @if data.failures.is_empty() { p.empty { "None seen." } } @else { (failures(&data.failures, false)) }
+            @if !two_days.attempts.is_empty() {
+                (past::attempts(frame, user, &two_days.attempts))
+            } @else if data.failures.is_empty() {
+                p.empty { "None seen." }
+            } @else {
+                (failures(&data.failures, false))
+            }
+        }
+        section {
+            h2 { "Registrations of the two days" }
+            @if data.lasted.is_empty() { p.empty { "Nothing seen yet." } } @else { (past::registrations(&data.lasted, data)) }
         }
         section {
             h2 { "Registration history" }

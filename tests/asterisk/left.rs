@@ -93,7 +93,10 @@ impl<'a> Left<'a> {
         for message in self.seen.iter().filter(|(of, _)| of == user).flat_map(|(_, messages)| messages) {
             wish.entry((message.call_id.clone(), message.out)).or_default().push(message);
         }
-        let unproven = self.packets(user).filter(|packet| packet.attribution != Attribution::Proven).count();
+        // a REGISTER is proven by the contact that it leads to, which a busy machine may be late to tell
+        let registers = |packet: &Packet| String::from_utf8_lossy(&packet.bytes).contains(" REGISTER\r\n");
+        let is_unproven = |packet: &&Packet| packet.attribution != Attribution::Proven && !registers(packet);
+        let unproven = self.packets(user).filter(is_unproven).count();
         if (unproven > 0) != self.scene.unproven.contains(&user) {
             return Err(format!("{user}: {unproven} packets are not proven"));
         }

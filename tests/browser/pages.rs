@@ -84,15 +84,15 @@ pub fn terminal(stage: &mut Stage) -> Result<String, String> {
 
 pub fn diagnostics(stage: &mut Stage) -> Result<String, String> {
     let screen = &mut stage.screen;
-    screen.open("/c/default/")?;
-    screen.ask("one('.dg a', row('1011')).focus()", &[])?;
+    screen.open("/c/default/u/1011/diag")?;
+    screen.ask("one('.views a:last-child').focus()", &[])?;
     screen.press(Key::Enter)?;
     screen.until(
-        "diagnostics",
-        "return location.pathname.endsWith('/u/1011/diag') && !!one('.packets')",
+        "packets",
+        "return location.pathname.endsWith('/u/1011/diag/packets') && !!one('.packets')",
         &[],
     )?;
-    screen.look("diag")?;
+    screen.look("packets")?;
     let told = screen.words(
         "const lines = all('tr.packet').map((r) => ({ message: one('.ms a', r).title, id: one('.ci code', r).title, to: text('.ft', r) }));
          const call = lines.filter((l) => l.to.includes('1012'));

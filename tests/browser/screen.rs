@@ -162,6 +162,25 @@ impl Screen {
         self.run(self.driver().action_chain().move_to_element_center(&element).perform())
     }
 
+    /// Drags over an element, between two parts of its width.
+    pub fn drag(&self, css: &str, from: f64, to: f64) -> Result<(), String> {
+        let told = self.ask(
+            "const b = one(arguments[0]).getBoundingClientRect(); return [arguments[1], arguments[2]].map((s) => Math.round(b.x + s * b.width)).concat(Math.round(b.y + 30))",
+            &[json!(css), json!(from), json!(to)],
+        )?;
+        let at = |n: usize| told[n].as_i64().ok_or_else(|| format!("{css}: {told}"));
+        let (from, to, y) = (at(0)?, at(1)?, at(2)?);
+        let chain = self.driver().action_chain().move_to(from, y).click_and_hold();
+        self.run(chain.move_to((from + to) / 2, y).move_to(to, y).release().perform())
+    }
+
+    /// Makes each answer come so much later.
+    pub fn latency(&self, span: Duration) -> Result<(), String> {
+        self.protocol("Network.enable", json!({}))?;
+        let later = json!({ "offline": false, "latency": span.as_millis(), "downloadThroughput": -1, "uploadThroughput": -1 });
+        self.protocol("Network.emulateNetworkConditions", later).map(drop)
+    }
+
     /// Moves the pointer to the corner.
     pub fn point_away(&self) -> Result<(), String> {
         self.run(self.driver().action_chain().move_to(1, 1).perform())

@@ -83,7 +83,7 @@ fn full_and_back(folder: &Path, store: &str, left: u64, says: &str) {
     std::fs::remove_file(disk.join("other")).unwrap();
     // the page says where packets are missing; looked at before so many others come that it is on the next one
     push_at(Duration::from_millis(20), &pbx, &mut next, Duration::ZERO, || {
-        pbx.diagnostics(0).contains("Gap ")
+        pbx.diagnostics(0).contains(">Gap<")
     });
     push_until(&pbx, &mut next, Duration::ZERO, || pbx.alarm().is_empty());
     let before = pbx.count("packets stored");

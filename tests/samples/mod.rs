@@ -13,6 +13,8 @@ use usermon::event::{
 use usermon::query::diagnostics::{Cursor, DiagnosticsPage, Entry, PacketDetail, PacketLine};
 use usermon::query::history::Asked;
 use usermon::query::history::packets::Packets;
+use usermon::query::terminal::lasted::{End, Flapping, Lasted};
+use usermon::query::terminal::past::{AttemptView, Check, TerminalPast};
 use usermon::query::terminal::{ContactView, FailureView, HistoryView, TerminalPage};
 use usermon::query::unattributed::UnattributedPage;
 use usermon::query::wall::{CallView, Row, TerminalView, Totals, Wall};
@@ -201,6 +203,16 @@ pub(crate) fn terminal_page(user: Arc<User>) -> TerminalPage {
         count,
     };
     let history = |seconds, words: &str| HistoryView { time: at(seconds), words: words.into() };
+    let lasted = |since, until: Option<i64>, end| Lasted {
+        since: Some(at(since)),
+        until: until.map(at),
+        end,
+        contact: "sip:101@192.0.2.17:5062".into(),
+        far: Some(far()),
+        transport: Transport::Tls,
+        user_agent: "Yealink SIP-T46U 108.86.0.20".into(),
+        silent: 2,
+    };
     TerminalPage {
         user,
         terminal: terminal("d1", Kind::Sip, "Desk phone", true),
@@ -244,8 +256,40 @@ pub(crate) fn terminal_page(user: Arc<User>) -> TerminalPage {
             ),
             history(90_000, "Registration expired: sip:101@192.0.2.17:5062."),
         ],
+        lasted: vec![
+            lasted(7_300, None, End::Goes),
+            lasted(95_000, Some(90_000), End::Expired),
+            Lasted { since: None, ..lasted(0, Some(120_000), End::Unregistered) },
+        ],
+        flapping: Some(Flapping { worst: 14, at: at(91_000), total: 60, since: at(172_000) }),
         web_address: Some("192.0.2.17".into()),
         at: NOW,
+    }
+}
+
+/// Two days of checks, a minute apart, some of them not answered.
+pub(crate) fn terminal_past() -> TerminalPast {
+    let check = |n: i64| Check {
+        at: at(172_800 - 60 * n),
+        round_trip: (n % 700 > 5)
+            .then(|| std::time::Duration::from_micros(12_000 + u64::try_from(n * 7_919 % 9_000).unwrap())),
+        again: n % 97 == 0,
+    };
+    let cursor = Cursor { time: at(8_000), seq: 7 };
+    TerminalPast {
+        attempts: vec![AttemptView {
+            first: at(9_000),
+            last: at(8_000),
+            times: 14,
+            words: "Wrong password: the digest response does not match the one on the PBX.".into(),
+            advice: "Compare the password on the phone with the PBX's.".into(),
+            far: Some(far()),
+            user_agent: "Yealink SIP-T46U 108.86.0.20".into(),
+            item: Some(cursor),
+            shown: Some(cursor),
+        }],
+        checks: (0..2_880).map(check).collect(),
+        detail: DumpDetail::Headers,
     }
 }
 

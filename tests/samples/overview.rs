@@ -58,9 +58,9 @@ pub(crate) fn overview(user: Arc<User>, words: &str) -> Overview {
         at: NOW,
     };
     let filter = Filter {
-        far: words.trim().into(),
-        call_id: words.trim().into(),
-        text: words.trim().into(),
+        far: format!("a{words}").trim().into(),
+        call_id: format!("b{words}").trim().into(),
+        text: format!("c{words}").trim().into(),
         method: "INVITE".into(),
         ..Filter::default()
     };

@@ -68,8 +68,7 @@ pub(crate) fn site() -> Site {
 
 /// `acme` has a user of each id, `beta` only a 101.
 pub(crate) fn site_with_users(ids: &[&str]) -> Site {
-    let folder = tempfile::tempdir().unwrap();
-    let mut text = format!("data_dir = {:?}\n", folder.path());
+    let mut text = String::new();
     for (id, name) in [("acme", "Acme S.p.A."), ("beta", "Beta GmbH")] {
         writeln!(text, "[[company]]\nid = {id:?}\nname = {name:?}").unwrap();
     }
@@ -79,6 +78,13 @@ pub(crate) fn site_with_users(ids: &[&str]) -> Site {
         writeln!(text, "[[user]]\ncompany = {company:?}\nid = {id}\nextension = \"{}\"", 101 + n).unwrap();
         writeln!(text, "name = \"Anna\"\nsurname = \"Rossi\"\nendpoints = [\"e{n}\"]").unwrap();
     }
+    site_of(&text)
+}
+
+/// What these lines of `usermon.toml` say, and three accounts.
+pub(crate) fn site_of(lines: &str) -> Site {
+    let folder = tempfile::tempdir().unwrap();
+    let text = format!("data_dir = {:?}\n{lines}", folder.path());
     let config = Config::parse(&text, Path::new("usermon.toml")).unwrap();
     let clock = Clock::fixed(NOW);
     let settings = Settings::open(&config).unwrap();
@@ -119,6 +125,14 @@ impl Site {
     pub(crate) fn audit(&self) -> Vec<String> {
         let line = |e: usermon::audit::Entry| {
             format!("{} {} {} {} {}", e.person, e.action, e.company, e.subject, e.from)
+        };
+        self.audit.newest(1_000).unwrap().into_iter().map(line).collect()
+    }
+
+    /// The audit log with what was done in detail, and without where from.
+    pub(crate) fn audit_details(&self) -> Vec<String> {
+        let line = |e: usermon::audit::Entry| {
+            format!("{} {} {} {} {}", e.person, e.action, e.company, e.subject, e.detail)
         };
         self.audit.newest(1_000).unwrap().into_iter().map(line).collect()
     }

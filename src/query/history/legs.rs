@@ -1,83 +1,30 @@
 //! All legs of a call, from any of them: joined by what the PBX said (leg, linked id, Call-ID), never guessed. For the
 //! ladder and for exports of a call. Legs of another company are not looked for.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::hash::RandomState;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::message::Facts;
-use super::{Context, Figures, History, Item, Kind, Message, quality, repeats};
-use crate::capture::message::scan;
+use foldhash::quality::RandomState;
+
+pub use super::joined::{Hole, Joined, Lane, MOST_MESSAGES, Placed};
+use super::{Context, History, Item, Kind, Method, registrations};
 use crate::clock::Timestamp;
 use crate::directory::User;
 use crate::error::Result;
-use crate::event::{Quality, Step, UserKey};
+use crate::event::{Step, UserKey};
 use crate::query::diagnostics::Cursor;
 use crate::query::{Query, Viewer};
-use crate::store::record::{Gap, Payload, Record};
+use crate::store::record::Record;
 use crate::store::{Kinds, Query as Range};
 
-/// Messages of one call that are shown; of more, the first.
-pub const MOST_MESSAGES: usize = 2_000;
 /// Records of one user that are looked through for a call.
 const MOST_RECORDS: usize = 20_000;
-/// A dialog is looked for so long after its beginning, and longer while it goes on at the end of that.
+/// A dialog is looked for so long before and after a record of it, and longer while it goes on at the ends of that.
 const WINDOWS: [Duration; 3] =
     [Duration::from_mins(10), Duration::from_hours(3), Duration::from_hours(24 * 31)];
 /// What belongs to a call may come so long before or after what is known of it.
 const AROUND: Duration = Duration::from_secs(40);
-
-/// A device or a network beside the PBX.
-#[derive(Debug, Clone)]
-pub struct Lane {
-    /// Whose; `None`: nobody known, a trunk say.
-    pub user: Option<Arc<User>>,
-    /// The endpoint; may be empty.
-    pub endpoint: Arc<str>,
-    /// Its far address, of the first message; `None`: nothing of it was kept.
-    pub far: Option<std::net::SocketAddr>,
-    /// Its Call-IDs.
-    pub call_ids: Vec<Arc<str>>,
-}
-
-/// One message of a call.
-#[derive(Debug, Clone)]
-pub struct Placed {
-    /// Number of the lane on the other side of the PBX.
-    pub lane: usize,
-    /// Whose record it is; `None`: nobody's.
-    pub owner: Option<Arc<User>>,
-    /// The message; its `dialog` is the number of its Call-ID in [`Joined::call_ids`].
-    pub message: Message,
-}
-
-/// A call, registration or other dialog with all its legs.
-#[derive(Debug, Clone)]
-pub struct Joined {
-    /// Whose history it was found in.
-    pub user: Arc<User>,
-    /// Its line in that user's list.
-    pub item: Item,
-    /// The devices, the one that began first.
-    pub lanes: Vec<Lane>,
-    /// Oldest first.
-    pub messages: Vec<Placed>,
-    /// Numbered as the messages' dialogs.
-    pub call_ids: Vec<Arc<str>>,
-    /// What the PBX said of each leg, oldest first.
-    pub steps: Vec<(Timestamp, Step)>,
-    /// Figures of the media, oldest first.
-    pub quality: Vec<(Arc<User>, Quality)>,
-    /// What is missing meanwhile, of any of the users, oldest first.
-    pub gaps: Vec<(Cursor, Gap)>,
-    /// There were more than [`MOST_MESSAGES`].
-    pub is_cut: bool,
-    /// Not the whole of it is shown: a leg is of another company.
-    pub has_foreign_legs: bool,
-    /// When it was read.
-    pub at: Timestamp,
-}
 
 /// What names the legs of one call.
 #[derive(Default)]
@@ -153,7 +100,7 @@ impl Query {
             at: self.now(),
         };
         let company = &user.key.company;
-        let hash = RandomState::new();
+        let hash = RandomState::default();
         for id in &names.users {
             let (key, owner) = match &**id {
                 "" => (UserKey::default(), None),
@@ -173,18 +120,22 @@ impl Query {
             })?;
             joined.take(records, owner.as_ref(), &hash);
         }
+        let named = |id: &str| self.user(&UserKey::new(company, id));
+        joined.add_silent(&named);
         joined.settle();
         joined.judge();
         Ok(Some(joined))
     }
 
-    /// The history around a record, and the item it belongs to.
+    /// The history around a record, and the item it belongs to: of several equal ones in a row only that one.
     fn around(&self, user: &Arc<User>, at: Cursor) -> Result<Option<(History, Item)>> {
-        for window in WINDOWS {
-            let to = at.time.plus(window);
+        let (mut before, mut windows) = (AROUND, WINDOWS.into_iter());
+        let mut after = windows.next().unwrap_or_default();
+        loop {
+            let (from, to) = (at.time.minus(before), at.time.plus(after));
             let mut records = self.0.store.read(&Range {
                 user: &user.key,
-                from: at.time.minus(AROUND),
+                from,
                 to,
                 before: None,
                 limit: super::MOST,
@@ -192,12 +143,16 @@ impl Query {
             })?;
             records.reverse();
             let Some(found) = self.pick(user, records, at) else { return Ok(None) };
-            let goes_on = found.1.end.plus(AROUND) >= to && to < self.now();
-            if !goes_on || window == WINDOWS.last().copied().unwrap_or_default() {
+            let is_call = found.1.kind == Kind::Call;
+            let goes_on = is_call && found.1.end.plus(AROUND) >= to && to < self.now();
+            let began_before = is_call && found.0.begins_within(&found.1);
+            if !goes_on && !began_before {
                 return Ok(Some(found));
             }
+            let Some(window) = windows.next() else { return Ok(Some(found)) };
+            after = if goes_on { window } else { after };
+            before = if began_before { window } else { before };
         }
-        Ok(None)
     }
 
     fn pick(&self, user: &Arc<User>, records: Vec<Record>, at: Cursor) -> Option<(History, Item)> {
@@ -207,7 +162,8 @@ impl Query {
             |number: &str| self.user(&*self.0.directory.by_extension(&user.key.company, number)?);
         let context = Context { user, by_extension: &by_extension, running: &running, now: self.now() };
         let history = History::new(records, &context, self.0.settings.dump_detail(&user.key.company));
-        let item = history.item_of(at)?.clone();
+        let mut item = history.item_of(at)?.clone();
+        history.narrow(&mut item, at);
         Some((history, item))
     }
 
@@ -236,95 +192,38 @@ impl Query {
     }
 }
 
-impl Joined {
-    /// Figures of the media of each leg that has some: the user, the Call-ID, both directions.
-    pub fn figures(&self) -> Vec<(Arc<User>, Arc<str>, Vec<Figures>)> {
-        let mut all = Vec::new();
-        for (dialog, call_id) in self.call_ids.iter().enumerate() {
-            let reports = self.quality.iter().filter(|(_, report)| report.call_id == *call_id);
-            let Some((user, _)) = reports.clone().next() else { continue };
-            let messages = self.messages.iter().map(|placed| &placed.message);
-            let codec = quality::codec(messages.filter(|message| message.dialog == dialog));
-            let figures = quality::figures(reports.map(|(_, report)| report), codec);
-            all.push((Arc::clone(user), Arc::clone(call_id), figures));
-        }
-        all
+impl History {
+    /// Whether an item's first message belongs to a dialog that began before it.
+    fn begins_within(&self, item: &Item) -> bool {
+        let first = self.messages_of(item).next();
+        first.is_some_and(|message| {
+            let to = message.head().text("To", "t");
+            !message.is_request(Method::Invite) || to.split(';').skip(1).any(|p| p.trim().starts_with("tag="))
+        })
     }
 
-    fn take(&mut self, records: Vec<Record>, owner: Option<&Arc<User>>, hash: &RandomState) {
-        for record in records {
-            let at = Cursor { time: record.time, seq: record.seq };
-            match record.payload {
-                Payload::Packet(packet) => {
-                    let scan = scan(&packet.bytes);
-                    let its = |id: &Arc<str>| id.as_bytes() == scan.call_id;
-                    let Some(dialog) = self.call_ids.iter().position(its) else { continue };
-                    let facts = Facts::of(&scan);
-                    let message = Message::new(at, packet, &facts, dialog, hash);
-                    let lane = self.lane(owner, &message);
-                    self.messages.push(Placed { lane, owner: owner.cloned(), message });
-                }
-                Payload::Gap(gap) => self.gaps.push((at, gap)),
-                Payload::Quality(quality) if self.call_ids.contains(&quality.call_id) => {
-                    self.quality.extend(owner.map(|owner| (Arc::clone(owner), quality)));
-                }
-                Payload::Quality(_) | Payload::Change(_) => {}
-            }
-        }
-    }
-
-    /// The lane of a message: one for each endpoint of a user, or for each address of nobody.
-    fn lane(&mut self, owner: Option<&Arc<User>>, message: &Message) -> usize {
-        let key = |user: Option<&Arc<User>>| user.map(|user| Arc::clone(&user.key));
-        let call_id = self.call_ids.get(message.dialog).cloned().unwrap_or_default();
-        let same = |lane: &Lane| {
-            key(lane.user.as_ref()) == key(owner)
-                && match owner {
-                    Some(_) if lane.far == Some(message.far) => true,
-                    Some(_) => lane.call_ids.contains(&call_id),
-                    None => lane.far == Some(message.far),
-                }
+    /// Of several equal ones in a row leaves the one that has the record: one attempt to register, one dialog.
+    fn narrow(&self, item: &mut Item, at: Cursor) {
+        let has = |numbers: &[usize]| {
+            numbers.iter().any(|n| self.messages.get(*n).is_some_and(|message| message.at == at))
         };
-        let at = self.lanes.iter().position(same).unwrap_or_else(|| {
-            self.lanes.push(Lane {
-                user: owner.cloned(),
-                endpoint: Arc::clone(&message.endpoint),
-                far: Some(message.far),
-                call_ids: Vec::new(),
-            });
-            self.lanes.len() - 1
-        });
-        if let Some(lane) = self.lanes.get_mut(at) {
-            if lane.endpoint.is_empty() {
-                lane.endpoint = Arc::clone(&message.endpoint);
-            }
-            if !lane.call_ids.contains(&call_id) {
-                lane.call_ids.push(call_id);
-            }
+        let only = match item.kind {
+            Kind::Call => None,
+            Kind::Registration => registrations::attempts(self)
+                .into_iter()
+                .find(|attempt| has(&attempt.numbers))
+                .map(|attempt| (attempt.dialog, attempt.numbers)),
+            Kind::Other(_) => item.dialogs.iter().find_map(|number| {
+                let dialog = self.dialogs.get(*number)?;
+                has(&dialog.messages).then(|| (*number, dialog.messages.clone()))
+            }),
+        };
+        let Some((dialog, messages)) = only else { return };
+        (item.dialogs, item.messages) = (vec![dialog], messages);
+        let times = || item.messages.iter().filter_map(|n| self.messages.get(*n));
+        if let (Some(first), Some(last)) = (times().next(), times().next_back()) {
+            (item.id, item.start, item.end) = (first.at, first.at.time, last.at.time);
         }
-        at
-    }
-
-    /// Puts all in the order of time, lanes in that of their first message, and marks repeats.
-    fn settle(&mut self) {
-        self.messages.sort_by_key(|placed| placed.message.at);
-        self.is_cut = self.messages.len() > MOST_MESSAGES;
-        self.messages.truncate(MOST_MESSAGES);
-        let mut order: BTreeMap<usize, usize> = BTreeMap::new();
-        for placed in &mut self.messages {
-            let next = order.len();
-            placed.lane = *order.entry(placed.lane).or_insert(next);
-        }
-        let mut lanes: Vec<(usize, Lane)> = std::mem::take(&mut self.lanes)
-            .into_iter()
-            .enumerate()
-            .filter_map(|(n, lane)| Some((*order.get(&n)?, lane)))
-            .collect();
-        lanes.sort_by_key(|(n, _)| *n);
-        self.lanes = lanes.into_iter().map(|(_, lane)| lane).collect();
-        self.quality.sort_by_key(|(_, quality)| quality.time);
-        self.gaps.sort_by_key(|(at, _)| *at);
-        self.gaps.dedup();
-        repeats::mark(self.messages.iter_mut().map(|placed| &mut placed.message));
+        (item.times, item.every) = (1, None);
     }
 }

@@ -3,11 +3,12 @@
 //! below [`History::new`] is pure.
 
 use std::collections::HashMap;
-use std::hash::RandomState;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::capture::message::scan;
+use foldhash::quality::RandomState;
+
+use crate::capture::message::Scanner;
 use crate::clock::Timestamp;
 use crate::directory::User;
 use crate::event::{CallDirection, Change, DumpDetail, Quality, Sticker};
@@ -15,7 +16,9 @@ use crate::query::diagnostics::Cursor;
 use crate::store::record::{Attribution, Gap, Payload, Record};
 
 pub mod calls;
+pub mod earlier;
 pub mod filter;
+pub mod joined;
 pub mod legs;
 pub mod message;
 mod others;
@@ -26,6 +29,7 @@ mod reading;
 pub mod registrations;
 mod repeats;
 pub mod sieve;
+pub(super) mod slices;
 mod spans;
 mod whole;
 pub mod why;
@@ -240,13 +244,14 @@ impl History {
     fn sort_out(&mut self, records: Vec<Record>) {
         let mut by_call_id: HashMap<Box<[u8]>, usize> = HashMap::new();
         let mut by_leg: HashMap<Arc<str>, usize> = HashMap::new();
-        let hash = RandomState::new();
+        let hash = RandomState::default();
+        let mut scanner = Scanner::default();
         for record in records {
             let at = Cursor { time: record.time, seq: record.seq };
             match record.payload {
                 Payload::Packet(packet) => {
-                    let scan = scan(&packet.bytes);
-                    let facts = message::Facts::of(&scan);
+                    let scan = scanner.scan(&packet.bytes);
+                    let facts = message::Facts::of(&scan, &packet.bytes, &hash);
                     let dialog = match by_call_id.get(scan.call_id) {
                         // what has none belongs to nothing
                         Some(dialog) if !scan.call_id.is_empty() => *dialog,
@@ -256,7 +261,7 @@ impl History {
                             self.add_dialog(&String::from_utf8_lossy(scan.call_id), method)
                         }
                     };
-                    let message = Message::new(at, packet, &facts, dialog, &hash);
+                    let message = Message::new(at, packet, &facts, dialog);
                     if let Some(dialog) = self.dialogs.get_mut(dialog) {
                         dialog.messages.push(self.messages.len());
                         dialog.link(&message.linked);

@@ -31,7 +31,10 @@ const WATCHERS: usize = 1_024;
 
 /// Who looks on at whose packets, and when that was written down. Its lock is held for a look-up.
 #[derive(Debug, Default)]
-pub(crate) struct Watchers(Mutex<HashMap<(Arc<str>, String, UserKey), Timestamp>>);
+pub(crate) struct Watchers(Mutex<HashMap<Look, Timestamp>>);
+
+/// Who, from where, at whom.
+type Look = (Arc<str>, String, UserKey);
 
 impl Watchers {
     /// Whether this look has to be written down.
@@ -110,7 +113,7 @@ impl Query {
         }
         for (at, gap) in &history.gaps {
             if gap.from <= to && gap.to >= from && is_older(*at) {
-                let payload = Payload::Gap(gap.clone());
+                let payload = Payload::Gap(*gap);
                 found.push(Record { seq: at.seq, time: at.time, user: Arc::clone(&user.key), payload });
             }
         }
@@ -164,13 +167,13 @@ impl Query {
         // by its number, not its time: a record is numbered when it comes, and may tell of an earlier moment
         records.retain(|record| after.is_some_and(|after| record.seq > after.seq));
         let mut sieve = Sieve::new(filter, now);
-        let hash = std::hash::RandomState::new();
+        let hash = foldhash::quality::RandomState::default();
         records.retain(|record| match &record.payload {
             Payload::Packet(packet) => {
                 let scan = scan(&packet.bytes);
                 let call_id = String::from_utf8_lossy(scan.call_id);
                 let at = Cursor { time: record.time, seq: record.seq };
-                let message = Message::new(at, packet.clone(), &Facts::of(&scan), 0, &hash);
+                let message = Message::new(at, packet.clone(), &Facts::of(&scan, &packet.bytes, &hash), 0);
                 sieve.message(&message, &call_id) && sieve.parties(&message)
             }
             Payload::Change(_) => !filter.is_narrow(),

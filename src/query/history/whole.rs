@@ -33,7 +33,7 @@ const UNSURE_OUT: [&str; 12] = [
 const SILENT: [&str; 5] = ["not-known", "cancelled", "answered-elsewhere", "ended-before-answer", "ringing"];
 
 /// The PBX ends all legs of a call within so long.
-const AT_ONCE: Duration = Duration::from_secs(1);
+const AT_ONCE: Duration = Duration::from_millis(500);
 
 /// Another leg of the call: whose, and how it ended.
 struct Other<'a> {
@@ -85,11 +85,12 @@ impl Joined {
             return Some(at_other(broken));
         }
         let talking = span(self.item.talking.unwrap_or(Duration::ZERO));
-        // who transfers a call hangs up long before it ends
-        let end = self.item.verdict.at.map_or(self.item.end, |at| at.time).plus(AT_ONCE);
+        // who transfers a call hangs up before it ends
+        let end = self.item.verdict.at.map_or(self.item.end, |at| at.time);
+        let near = end.minus(AT_ONCE)..=end.plus(AT_ONCE);
         let last = |direction| {
             let byes = others.iter().filter_map(|other| Some((other, other.leg.bye?)));
-            byes.filter(|(_, bye)| bye.direction == direction && bye.at.time <= end)
+            byes.filter(|(_, bye)| bye.direction == direction && near.contains(&bye.at.time))
                 .max_by_key(|(_, bye)| bye.at)
         };
         if let Some((other, bye)) = last(Direction::In) {

@@ -11,6 +11,7 @@ use crate::query::diagnostics::Cursor;
 use crate::query::history::filter::Filter;
 use crate::query::history::{Asked, Overview, Rest};
 use crate::web::auth::{Site, Whom, aside};
+use crate::web::export::menu::{Offer, menu};
 use crate::web::fault::Fault;
 use crate::web::kept::button;
 use crate::web::text::{At, Line, Shape, link};
@@ -125,6 +126,13 @@ pub fn page(frame: &Frame, data: &Overview) -> Markup {
                 }
             }
             (tabs(&link(&here, &fields(&data.asked)), &packets, true))
+            (menu(frame, &Offer {
+                here: &here,
+                fields: filter.fields(),
+                holds: if filter.is_narrow() { "The packets of all that fits, of this user's legs." } else { "All that is kept of this stretch." },
+                packets: None,
+                bundle: Some(&frame.links.diagnostics_page(user, "bundle")),
+            }))
             a.button href=(link(&here, &fields(&data.asked))) { (icon("refresh")) @if later { "Newest" } @else { "Reload" } }
         }
         @if data.history.detail == DumpDetail::Off { (off(frame, &user.key.company, !data.history.messages.is_empty())) }

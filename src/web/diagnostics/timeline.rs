@@ -28,7 +28,7 @@ const MINUTE: i64 = 60_000_000;
 struct Marks {
     class: &'static str,
     /// Top and height within the lane.
-    box_: (usize, usize),
+    extent: (usize, usize),
     at: Vec<bool>,
 }
 
@@ -72,7 +72,7 @@ impl Scale {
 
 impl Marks {
     fn new(class: &'static str, top: usize, height: usize) -> Self {
-        Self { class, box_: (top, height), at: vec![false; WIDE] }
+        Self { class, extent: (top, height), at: vec![false; WIDE] }
     }
 
     fn set(&mut self, scale: Scale, (from, to): (Timestamp, Timestamp), least: usize) {
@@ -84,7 +84,7 @@ impl Marks {
     /// A path of one box for each run of marks.
     fn path(&self) -> String {
         let mut path = String::new();
-        let (top, height) = self.box_;
+        let (top, height) = self.extent;
         let mut from = None;
         for (n, mark) in self.at.iter().copied().chain([false]).enumerate() {
             match (mark, from) {
@@ -242,7 +242,7 @@ impl Render for Percent {
 /// Ticks at round times of UTC; the script makes them local.
 fn ticks(scale: Scale, tall: usize) -> Markup {
     let step = STEPS.iter().map(|minutes| minutes * MINUTE).find(|step| scale.span / step < TICKS);
-    let step = step.unwrap_or_else(|| scale.span / TICKS);
+    let step = step.unwrap_or(scale.span / TICKS);
     let first = scale.from.div_euclid(step).saturating_add(1).saturating_mul(step);
     let all = (0..TICKS).map(|n| first.saturating_add(n.saturating_mul(step)));
     html! {

@@ -51,7 +51,7 @@ pub const SCENES: &[Scene] = &[
             Told("1163", "OPTIONS", "", "answered", "", 0),
             Told("1163", "OPTIONS", "", "not answered: unreachable", "", 0),
         ],
-        unproven: &["1163"],
+        unproven: &[],
         play: |stand| {
             stand.register(&["1163"])?;
             stand.unheard("1163");

@@ -12,6 +12,7 @@ mod answered;
 mod case;
 pub(super) mod evidence;
 mod other;
+mod refused;
 mod registration;
 mod unanswered;
 
@@ -48,7 +49,7 @@ pub struct Verdict {
     pub at: Option<Cursor>,
 }
 
-/// A line of a table of rules. In its sentences `{far}` and the like stand for what [`Case::fill`] knows.
+/// A line of a table of rules. In its sentences `{far}` and the like stand for what the case knows.
 #[derive(Debug)]
 pub struct Rule {
     /// Names it in addresses and tests; of one table no two are the same.
@@ -85,15 +86,17 @@ impl Rule {
 }
 
 /// All rules, by what they are of, each table in its order.
-pub const TABLES: [(&str, &[Rule]); 4] = [
+pub const TABLES: [(&str, &[Rule]); 5] = [
     ("answered call", answered::RULES),
     ("call", unanswered::RULES),
+    ("call", refused::RULES),
     ("registration", registration::RULES),
     ("request", other::RULES),
 ];
 
-fn judge(rules: &'static [Rule], case: &Case<'_>) -> Verdict {
-    let fitting = rules.iter().find_map(|rule| (rule.fits)(case).map(|found| rule.verdict(case, &found)));
+fn judge(tables: &[&'static [Rule]], case: &Case<'_>) -> Verdict {
+    let mut rules = tables.iter().copied().flatten();
+    let fitting = rules.find_map(|rule| (rule.fits)(case).map(|found| rule.verdict(case, &found)));
     fitting.unwrap_or_else(|| Verdict {
         outcome: Outcome::Unknown,
         rule: "not-known",
@@ -107,18 +110,20 @@ fn judge(rules: &'static [Rule], case: &Case<'_>) -> Verdict {
 pub(super) fn call(chief: &Leg<'_>, far: &Party, has_gap: bool) -> Verdict {
     let case = Case::of_leg(chief, far, has_gap);
     let is_answered = chief.answered.is_some() || (chief.invite.is_none() && chief.bye.is_some());
-    let rules = if is_answered { answered::RULES } else { unanswered::RULES };
-    let mut verdict = judge(rules, &case);
+    let mut verdict = match is_answered {
+        true => judge(&[answered::RULES], &case),
+        false => judge(&[unanswered::RULES, refused::RULES], &case),
+    };
     verdict.words.push_str(&case.notes());
     verdict
 }
 
 /// How an attempt to register ended.
 pub(super) fn registration(history: &History, attempt: &Attempt<'_>) -> Verdict {
-    judge(registration::RULES, &Case::of_attempt(history, attempt))
+    judge(&[registration::RULES], &Case::of_attempt(history, attempt))
 }
 
 /// How a request of another method, or a dialog of it, ended.
 pub(super) fn other(messages: &[&Message]) -> Verdict {
-    judge(other::RULES, &Case::of_messages(messages))
+    judge(&[other::RULES], &Case::of_messages(messages))
 }
