@@ -66,6 +66,17 @@ pub struct User {
     pub terminals: Vec<Terminal>,
 }
 
+impl User {
+    /// Name and surname, as far as there are both.
+    pub fn full_name(&self) -> String {
+        [&*self.name, &*self.surname]
+            .into_iter()
+            .filter(|part| !part.is_empty())
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+}
+
 /// The directory of one PBX. Any thread.
 #[derive(Debug)]
 pub struct Directory {

@@ -25,6 +25,7 @@ pub use crate::audit::Entry as AuditEntry;
 pub mod anomalies;
 pub mod diagnostics;
 pub mod export;
+pub mod exports;
 pub mod history;
 pub mod kept;
 pub mod legible;

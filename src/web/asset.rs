@@ -20,12 +20,13 @@ struct Asset {
     text: &'static str,
 }
 
-static ALL: LazyLock<[Asset; 7]> = LazyLock::new(|| {
+static ALL: LazyLock<[Asset; 8]> = LazyLock::new(|| {
     [
         asset("app.css", "text/css; charset=utf-8", include_str!("../../web/app.css")),
         asset("app.js", "text/javascript; charset=utf-8", include_str!("../../web/app.js")),
         asset("diag.css", "text/css; charset=utf-8", include_str!("../../web/diag.css")),
         asset("diag.js", "text/javascript; charset=utf-8", include_str!("../../web/diag.js")),
+        asset("export.css", "text/css; charset=utf-8", include_str!("../../web/export.css")),
         asset(
             "ladder.css",
             "text/css; charset=utf-8",

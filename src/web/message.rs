@@ -4,16 +4,16 @@
 use std::sync::Arc;
 
 use axum::extract::{Query as Args, Request, State};
-use axum::http::HeaderValue;
-use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 
 use crate::query::diagnostics::{Cursor, PacketDetail};
 use crate::web::auth::{Chief, Site, Whom, aside, param};
 use crate::web::diagnostics::packets::{badge, marks, parties, way};
+use crate::web::export::menu::{Offer, menu};
+use crate::web::export::{attachment, file_name};
 use crate::web::fault::Fault;
-use crate::web::text::{At, Line, Marked, Shape, count, raw, stamp};
+use crate::web::text::{At, Line, Marked, Shape, count, raw};
 use crate::web::view::{Frame, Section, icon};
 
 const GONE: Fault =
@@ -78,23 +78,9 @@ pub(crate) async fn show_unattributed(
 
 /// The bytes as kept, never shown in place: nobody's packet runs as a page of ours.
 fn file(data: &PacketDetail) -> Response {
-    let extension: String = data
-        .user
-        .as_ref()
-        .map_or("unattributed", |user| &user.extension)
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
-        .take(32)
-        .collect();
-    let name = format!("attachment; filename=\"{extension}-{}.sip.txt\"", stamp(data.line.at.time));
-    let mut response = data.raw.clone().into_response();
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    headers.insert(
-        CONTENT_DISPOSITION,
-        HeaderValue::from_str(&name).unwrap_or(HeaderValue::from_static("attachment")),
-    );
-    response
+    let extension = data.user.as_ref().map_or("unattributed", |user| &user.extension);
+    let name = file_name(extension, data.line.at.time, "sip.txt");
+    attachment(data.raw.clone(), "text/plain; charset=utf-8", &name)
 }
 
 /// The whole page.
@@ -132,6 +118,9 @@ pub fn page(frame: &Frame, data: &PacketDetail) -> Markup {
                     a.button href={ (frame.links.diagnostics_page(user, "item/")) (line.at) "?m=" (line.at) } { (icon("diag")) "What it belongs to" }
                 }
                 a.button href={ (link(line.at)) "?raw=1" } download { (icon("save")) "Raw" }
+                @if let Some(user) = &data.user {
+                    (menu(frame, &Offer { here: &frame.links.packet(user, line.at), holds: "This packet.", ..Offer::default() }))
+                }
             }
         }
         dl.facts {

@@ -25,6 +25,7 @@ pub mod auth;
 pub mod calls;
 pub mod compare;
 pub mod diagnostics;
+pub mod export;
 pub mod fault;
 pub mod kept;
 pub mod ladder;
@@ -81,10 +82,16 @@ pub fn app(query: Query) -> Router {
         .route("/c/{company}/u/{user}/diag/more", get(diagnostics::search::show))
         .route("/c/{company}/u/{user}/diag/packets", get(diagnostics::packets::show))
         .route("/c/{company}/u/{user}/diag/tail", get(diagnostics::tail::show))
+        .route("/c/{company}/u/{user}/diag/export", get(export::items))
+        .route("/c/{company}/u/{user}/diag/bundle", get(export::bundle_of_items))
+        .route("/c/{company}/u/{user}/diag/packets/export", get(export::packets))
         .route("/c/{company}/u/{user}/diag/compare", get(compare::show))
         .route("/c/{company}/u/{user}/diag/item/{cursor}", get(ladder::show))
         .route("/c/{company}/u/{user}/diag/item/{cursor}/ladder.svg", get(ladder::picture))
+        .route("/c/{company}/u/{user}/diag/item/{cursor}/export", get(export::item))
+        .route("/c/{company}/u/{user}/diag/item/{cursor}/bundle", get(export::bundle_of_item))
         .route("/c/{company}/u/{user}/diag/{cursor}", get(message::show))
+        .route("/c/{company}/u/{user}/diag/{cursor}/export", get(export::packet))
         .route("/configuration", get(settings::start))
         .route("/configuration/company/{company}", get(settings::show).post(settings::save))
         .route("/configuration/administrators", get(administrators::show).post(administrators::change))

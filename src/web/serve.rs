@@ -11,10 +11,11 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::extract::connect_info::{ConnectInfo, Connected};
-use axum::http::{Response, StatusCode};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderValue, Response, StatusCode};
 use axum::middleware::{Next, from_fn};
 use axum::serve::{IncomingStream, Listener};
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -30,22 +31,39 @@ const QUIET: Duration = Duration::from_secs(60);
 /// How long connections may take to end once the listener is stopped.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// Answers one request with its whole body. Mount, login and address are the request's extensions.
+/// Largest body of [`answer`], in bytes: the PBX's web server takes it whole, in the PBX's own memory.
+pub const WHOLE_MAX: usize = 32 << 20;
+
+/// Answers one request with its whole body, of at most [`WHOLE_MAX`]. Mount, login and address are the request's
+/// extensions.
 pub async fn answer(app: Router, request: axum::http::Request<Body>) -> Response<Bytes> {
     let (head, body) = match app.oneshot(request).await {
         Ok(response) => response.into_parts(),
         Err(never) => match never {},
     };
-    match body.collect().await {
+    match Limited::new(body, WHOLE_MAX).collect().await {
         Ok(body) => Response::from_parts(head, body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => refusal(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "This file is larger than the 32 MiB that the PBX's web server can hand over at once. Go back and narrow the \
+             filter, to a shorter stretch of time say, or open the pages on usermon's own listener, which has no such limit \
+             (the key listener.address of usermon.toml).\n",
+        ),
         Err(error) => {
             tracing::error!("page: the body was not made: {error}");
-            let mut response =
-                Response::new(Bytes::from_static(b"The page was not made; see the PBX's log.\n"));
-            *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-            response
+            refusal(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "This could not be made whole; the PBX's log says why. Try again.\n",
+            )
         }
     }
+}
+
+fn refusal(status: StatusCode, words: &'static str) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from_static(words.as_bytes()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
 }
 
 /// Serves on a socket until `stop` is true or its sender is gone, and then at most a second longer.

@@ -61,6 +61,13 @@ impl<'a> Left<'a> {
         Self { scene, seen, pbx: &ring.pbx, records }
     }
 
+    /// All records, by time and seq.
+    pub fn all(&self) -> Vec<Record> {
+        let mut records: Vec<Record> = self.records.values().flatten().cloned().collect();
+        records.sort_by_key(|record| (record.time, record.seq));
+        records
+    }
+
     fn packets(&self, user: &str) -> impl Iterator<Item = &Packet> {
         let user = if self.records.contains_key(user) { user } else { "" };
         self.records.get(user).into_iter().flatten().filter_map(|record| match &record.payload {
@@ -272,8 +279,7 @@ impl<'a> Left<'a> {
         let name = self.scene.name;
         let about = serde_json::to_string_pretty(&self.about()).unwrap() + "\n";
         fs::write(folder.join(format!("{name}.json")), about).unwrap();
-        let mut records: Vec<Record> = self.records.values().flatten().cloned().collect();
-        records.sort_by_key(|record| (record.time, record.seq));
+        let mut records = self.all();
         let mut lines = String::new();
         for record in &records {
             writeln!(lines, "{}", serde_json::to_string(&Line::of(record)).unwrap()).unwrap();

@@ -4,6 +4,8 @@
 
 #![expect(unreachable_pub, reason = "a program of several files")]
 
+#[path = "../html/mod.rs"]
+mod html;
 mod keep;
 mod left;
 mod packets;
@@ -14,13 +16,18 @@ mod reload;
 mod rtp;
 #[path = "../scenario/mod.rs"]
 mod scenario;
+#[path = "../scenario_pages/mod.rs"]
+mod scenario_pages;
 mod scenarios;
 mod scenes;
 mod script;
+mod shown;
 mod softphone;
 mod stand;
 mod stickers;
 mod tls;
+#[path = "../wireshark/mod.rs"]
+mod wireshark;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;

@@ -20,6 +20,7 @@ use crate::left::Left;
 use crate::page::Browser;
 use crate::pbx::{Pbx, password, wait};
 use crate::scenes::{self, Scene};
+use crate::shown::{Shown, captures};
 use crate::stand::{CARRIER, Seen, Stand};
 
 /// Scenarios at once.
@@ -119,17 +120,24 @@ pub fn run(stage: &mut Stage, only: &str, record: Option<&Path>) -> (u32, u32) {
     wait(Duration::from_secs(10), || stage.pbx.rx("core show channels count").contains("0 active channels"));
     let until = Clock::System.now();
     ran.extend(play(&stage.pbx, &last));
+    // the module has come anew meanwhile
+    stage.browser = Browser::login(stage.pbx.http, "super-admin", &stage.password);
+    let shown: Vec<Shown> = ran.iter().map(|ran| Shown::of(ran.scene, &stage.browser)).collect();
     let ring = Ring::take(stage);
     stage.browser.set_detail("headers");
     let (mut passed, mut failed) = (0, 0);
-    for Ran { scene, seen } in ran {
+    let (mut taken, mut wrong) = (Vec::new(), Vec::new());
+    for (Ran { scene, seen }, shown) in ran.into_iter().zip(&shown) {
         let outcome = seen.and_then(|seen| {
             let until = if scene.name == scenes::LAST.name { Timestamp::MAX } else { until };
             let left = Left::of(scene, &seen, &ring, until);
             if let Some(folder) = record {
                 left.record(folder);
             }
-            left.check()
+            let files = taken.len();
+            let figure = left.check();
+            wrong.extend(shown.check(&left.all(), &mut taken));
+            figure.map(|figure| format!("{figure}, {} items", taken.len() - files))
         });
         match outcome {
             Ok(figure) => {
@@ -142,6 +150,12 @@ pub fn run(stage: &mut Stage, only: &str, record: Option<&Path>) -> (u32, u32) {
             }
         }
     }
+    wrong.extend(captures(&taken).into_iter().map(|what| ("capture files", what)));
+    for (name, what) in &wrong {
+        println!("FAILED  pages of scenario {name}: {what}");
+    }
+    failed += u32::try_from(wrong.len()).unwrap();
+    println!("{} items, each with its page, ladder, capture file and JSON lines", taken.len());
     (passed, failed)
 }
 

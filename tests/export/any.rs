@@ -7,8 +7,9 @@ use usermon::event::{Direction, DumpDetail, Transport};
 use usermon::query::export::Form;
 use usermon::store::record::{Packet, Record};
 
-use crate::capture::{has_tshark, payloads, tshark};
+use crate::capture::payloads;
 use crate::record::{SDP, at, export, packet, records, request};
+use crate::wireshark::{has_tshark, tshark};
 
 /// Messages that were made to be hard to read, as somebody's packets over UDP and TLS.
 fn corpora() -> Vec<Vec<u8>> {

@@ -9,3 +9,5 @@ mod record;
 mod scenario;
 mod scenarios;
 mod tokens;
+#[path = "../wireshark/mod.rs"]
+mod wireshark;

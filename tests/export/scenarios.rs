@@ -6,10 +6,11 @@ use usermon::query::export::Form;
 use usermon::query::export::token::Tokens;
 use usermon::store::record::{Payload, Record};
 
-use crate::capture::{has_tshark, messages, round_trip};
+use crate::capture::round_trip;
 use crate::lines::lines;
 use crate::record::export;
 use crate::scenario;
+use crate::wireshark::{has_tshark, messages};
 
 fn all() -> Vec<Record> {
     let mut all: Vec<Record> = scenario::names().iter().flat_map(|name| scenario::records(name)).collect();

@@ -9,8 +9,8 @@ use usermon::query::export::Form;
 use usermon::query::export::token::Tokens;
 use usermon::store::record::{Packet, Payload, Record};
 
-use crate::capture::{has_tshark, messages};
 use crate::record::{address, export, packet, records};
+use crate::wireshark::{has_tshark, messages};
 
 /// What must not be found in what was replaced. In the messages each stands in several ways.
 const NAMES: [&str; 17] = [

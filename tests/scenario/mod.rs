@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use usermon::clock::Timestamp;
-use usermon::event::{Change, Direction, DumpDetail, EndpointKey, Quality, Transport, UserKey};
+use usermon::event::{Change, Direction, DumpDetail, EndpointKey, Quality, Step, Transport, UserKey};
 use usermon::store::Store;
 use usermon::store::record::{Attribution, Gap, GapCause, Packet, Payload, Record};
 
@@ -159,8 +159,15 @@ pub(crate) fn load(name: &str, store: &Store) -> About {
 /// The same with all times moved, so that the first record is at `start`.
 pub(crate) fn load_at(name: &str, store: &Store, start: Timestamp) -> About {
     let mut records = records(name);
-    let by = start.0 - records.first().map_or(0, |record| record.time.0);
-    for record in &mut records {
+    let first = records.first().map_or(start, |record| record.time);
+    shift(&mut records, start.0 - first.0);
+    store.append(&mut records).unwrap();
+    about(name)
+}
+
+/// Moves all times, by microseconds.
+pub(crate) fn shift(records: &mut [Record], by: i64) {
+    for record in records {
         record.time.0 += by;
         match &mut record.payload {
             Payload::Gap(gap) => (gap.from.0, gap.to.0) = (gap.from.0 + by, gap.to.0 + by),
@@ -168,8 +175,41 @@ pub(crate) fn load_at(name: &str, store: &Store, start: Timestamp) -> About {
             Payload::Packet(_) | Payload::Change(_) => {}
         }
     }
-    store.append(&mut records).unwrap();
-    about(name)
+}
+
+/// Appends what the PBX told of the legs once more, as the module keeps it for the calls of the whole company.
+pub(crate) fn keep_steps(records: &[Record], store: &Store) {
+    for record in records {
+        let Payload::Change(Change::Call {
+            leg,
+            linked,
+            call_id,
+            phase,
+            direction,
+            far_number,
+            far_name,
+            cause,
+        }) = record.payload.clone()
+        else {
+            continue;
+        };
+        let UserKey { company, user } = &*record.user;
+        let step = Step {
+            user: Arc::clone(user),
+            endpoint: Arc::clone(user),
+            leg,
+            linked,
+            call_id,
+            phase,
+            direction,
+            far_number,
+            far_name,
+            cause,
+            heard: None,
+            sent: None,
+        };
+        store.append_step(record.time, company, &step).unwrap();
+    }
 }
 
 /// What `usermon.toml` says of the users of some scenarios.

@@ -129,6 +129,14 @@ impl Site {
         self.audit.newest(1_000).unwrap().into_iter().map(line).collect()
     }
 
+    /// The audit log with what was done in detail, and without where from.
+    pub(crate) fn audit_details(&self) -> Vec<String> {
+        let line = |e: usermon::audit::Entry| {
+            format!("{} {} {} {} {}", e.person, e.action, e.company, e.subject, e.detail)
+        };
+        self.audit.newest(1_000).unwrap().into_iter().map(line).collect()
+    }
+
     /// Keeps a change of user 101 of `acme`.
     pub(crate) fn keep_change(&self, change: Change) {
         let user = Arc::new(UserKey::new("acme", "101"));

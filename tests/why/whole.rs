@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use usermon::clock::Timestamp;
-use usermon::event::{Change, Step, UserKey};
+use usermon::event::UserKey;
 use usermon::query::history::Kind;
-use usermon::store::record::Payload;
 
 use super::flow::viewer;
 use super::scenario;
@@ -44,35 +43,8 @@ fn the_item_says_what_only_another_leg_shows() {
             record.seq = 0;
             let user = Arc::clone(&record.user.user);
             record.user = Arc::new(UserKey::new("acme", &user));
-            if let Payload::Change(Change::Call {
-                leg,
-                linked,
-                call_id,
-                phase,
-                direction,
-                far_number,
-                far_name,
-                cause,
-            }) = record.payload.clone()
-            {
-                let endpoint = Arc::clone(&user);
-                let step = Step {
-                    user,
-                    endpoint,
-                    leg,
-                    linked,
-                    call_id,
-                    phase,
-                    direction,
-                    far_number,
-                    far_name,
-                    cause,
-                    heard: None,
-                    sent: None,
-                };
-                site.store.append_step(record.time, "acme", &step).unwrap();
-            }
         }
+        scenario::keep_steps(&records, &site.store);
         site.store.append(&mut records).unwrap();
         let key = UserKey::new("acme", user);
         let history = site.query.history(&viewer(), &key, Timestamp::MIN, None).unwrap().unwrap();

@@ -156,6 +156,10 @@ impl<W: Write> JsonLines<W> {
         self.put(&Line { version: VERSION, time: moment(record.time), place: Some(place), content })
     }
 
+    pub(super) const fn out(&mut self) -> &mut W {
+        &mut self.out
+    }
+
     /// Ends the lines.
     ///
     /// # Errors

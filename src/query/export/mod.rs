@@ -51,9 +51,19 @@ impl Form {
         }
     }
 
-    /// From the end of a file's name.
-    pub fn from_extension(extension: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|form| form.extension() == extension)
+    /// As in an address and in the audit log.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Pcap => "pcap",
+            Self::PcapNg => "pcapng",
+            Self::Text => "text",
+            Self::JsonLines => "jsonl",
+        }
+    }
+
+    /// The form of that word.
+    pub fn of(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|form| form.word() == word)
     }
 
     /// For a Content-Type header.
@@ -99,6 +109,15 @@ impl<W: Write> Export<W> {
             Self::Capture(capture) => capture.record(record),
             Self::Text(text) => text.record(record),
             Self::JsonLines(lines) => lines.record(record),
+        }
+    }
+
+    /// Where it is written to, so that what is there can be taken away before the end.
+    pub fn out(&mut self) -> &mut W {
+        match self {
+            Self::Capture(capture) => capture.out(),
+            Self::Text(text) => text.out(),
+            Self::JsonLines(lines) => lines.out(),
         }
     }
 

@@ -126,6 +126,10 @@ impl<W: Write> Capture<W> {
         }
     }
 
+    pub(super) const fn out(&mut self) -> &mut W {
+        &mut self.out
+    }
+
     /// Ends the file: gaps behind the last packet become its comments.
     ///
     /// # Errors

@@ -59,6 +59,10 @@ impl<W: Write> Text<W> {
         self.flush()
     }
 
+    pub(super) const fn out(&mut self) -> &mut W {
+        &mut self.out
+    }
+
     /// Ends the text.
     ///
     /// # Errors

@@ -17,6 +17,7 @@ use crate::store::record::{Packet, Payload, Record};
 mod body;
 mod hand;
 mod header;
+mod joined;
 mod message;
 mod table;
 

@@ -39,10 +39,10 @@ impl Query {
         let like = || history.items.iter().filter(is_like);
         let found = like().find(is_same_party).map(|item| (item, true));
         let found = found.or_else(|| like().next().map(|item| (item, false)));
-        Ok(found.and_then(|(item, is_same_party)| {
+        Ok(found.map(|(item, is_same_party)| {
             // of several in a row the newest
             let at = history.messages_of(item).last().map_or(item.id, |message| message.at);
-            Some(Earlier { at, is_same_party })
+            Earlier { at, is_same_party }
         }))
     }
 }

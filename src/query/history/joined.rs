@@ -11,7 +11,7 @@ use super::{Figures, Item, Kind, Message, quality, repeats};
 use crate::capture::message::scan;
 use crate::clock::Timestamp;
 use crate::directory::User;
-use crate::event::{Quality, Step};
+use crate::event::{Change, Quality, Step, UserKey};
 use crate::query::diagnostics::Cursor;
 use crate::query::words::{call_cause, gap_words};
 use crate::store::record::{Gap, GapCause, Payload, Record};
@@ -110,6 +110,39 @@ impl Joined {
             is_lowered: gap.cause == GapCause::Lowered,
         };
         self.gaps.iter().map(hole).collect()
+    }
+
+    /// All that is known of it as records, oldest first: messages, steps, figures, gaps.
+    pub(in crate::query) fn records(&self) -> Vec<Record> {
+        let company = &self.user.key.company;
+        let key = |owner: Option<&Arc<User>>| owner.map_or_else(Arc::default, |owner| Arc::clone(&owner.key));
+        let message = |placed: &Placed| {
+            let (message, user) = (&placed.message, key(placed.owner.as_ref()));
+            let payload = Payload::Packet(message.packet());
+            Record { seq: message.at.seq, time: message.at.time, user, payload }
+        };
+        let step = |(time, step): &(Timestamp, Step)| {
+            let user = Arc::new(UserKey { company: Arc::clone(company), user: Arc::clone(&step.user) });
+            Record { seq: 0, time: *time, user, payload: Payload::Change(change(step)) }
+        };
+        let report = |(user, report): &(Arc<User>, Quality)| Record {
+            seq: 0,
+            time: report.time,
+            user: Arc::clone(&user.key),
+            payload: Payload::Quality(report.clone()),
+        };
+        let gap = |(at, gap): &(Cursor, Gap)| Record {
+            seq: at.seq,
+            time: at.time,
+            user: Arc::clone(&self.user.key),
+            payload: Payload::Gap(*gap),
+        };
+        let mut records: Vec<Record> = self.steps.iter().map(step).collect();
+        records.extend(self.messages.iter().map(message));
+        records.extend(self.quality.iter().map(report));
+        records.extend(self.gaps.iter().map(gap));
+        records.sort_by_key(|record| (record.time, record.seq));
+        records
     }
 
     /// A message by its place.
@@ -225,5 +258,19 @@ impl Joined {
         self.gaps.sort_by_key(|(at, _)| *at);
         self.gaps.dedup();
         repeats::mark(self.messages.iter_mut().map(|placed| &mut placed.message));
+    }
+}
+
+/// A step as the records of its user tell it.
+fn change(step: &Step) -> Change {
+    Change::Call {
+        leg: Arc::clone(&step.leg),
+        linked: Arc::clone(&step.linked),
+        call_id: Arc::clone(&step.call_id),
+        phase: step.phase,
+        direction: step.direction,
+        far_number: Arc::clone(&step.far_number),
+        far_name: Arc::clone(&step.far_name),
+        cause: step.cause,
     }
 }

@@ -147,7 +147,7 @@ impl Message {
     }
 
     /// As it is in the ring.
-    pub(super) fn packet(&self) -> Packet {
+    pub(in crate::query) fn packet(&self) -> Packet {
         Packet {
             direction: self.direction,
             transport: self.transport,
@@ -161,6 +161,19 @@ impl Message {
             endpoint: Arc::clone(&self.endpoint),
             linked: Arc::clone(&self.linked),
             bytes: self.bytes.clone(),
+        }
+    }
+
+    /// The same message with what another packet says: with tokens.
+    pub(in crate::query) fn with(&self, packet: Packet) -> Self {
+        Self {
+            local: packet.local,
+            far: packet.far,
+            endpoint: packet.endpoint,
+            linked: packet.linked,
+            size: packet.original_len,
+            bytes: packet.bytes,
+            ..self.clone()
         }
     }
 

@@ -29,6 +29,7 @@ mod reading;
 pub mod registrations;
 mod repeats;
 pub mod sieve;
+pub(super) mod slices;
 mod spans;
 mod whole;
 pub mod why;

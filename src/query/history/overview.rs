@@ -171,6 +171,12 @@ impl Asked {
         }
     }
 
+    /// The stretch that is read, whatever of it is read at once.
+    pub(in crate::query) fn stretch(&self, now: Timestamp) -> (Timestamp, Timestamp) {
+        let reach = self.reach(now);
+        (reach.from, reach.to)
+    }
+
     /// Whether what lasts from one place to another is told of this reading, which leaves `rest` to the next one.
     pub(super) fn tells(&self, from: Cursor, to: Cursor, rest: Option<Rest>) -> bool {
         self.rest.is_none_or(|told| from < told.until) && rest.is_none_or(|left| to >= left.until)
@@ -179,7 +185,7 @@ impl Asked {
 
 impl Filter {
     /// For the audit log.
-    pub(super) fn words(&self) -> String {
+    pub(in crate::query) fn words(&self) -> String {
         self.fields().iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
     }
 }
@@ -191,7 +197,7 @@ impl Item {
     }
 
     /// Its place in a list.
-    fn place(&self) -> Cursor {
+    pub(super) fn place(&self) -> Cursor {
         Cursor { time: self.moment(), seq: self.id.seq }
     }
 }

@@ -9,7 +9,6 @@ use super::message::Method;
 use super::{Kind, Outcome, Party, Verdict, why};
 use crate::event::{CallDirection, Direction, Step};
 use crate::query::diagnostics::Cursor;
-use crate::query::words::span;
 
 const FAR_HUNG_UP: &str = "far-hung-up";
 const PBX_HUNG_UP: &str = "pbx-hung-up";
@@ -84,7 +83,7 @@ impl Joined {
         if let Some(broken) = broken {
             return Some(at_other(broken));
         }
-        let talking = span(self.item.talking.unwrap_or(Duration::ZERO));
+        let talking = why::brief_span(self.item.talking.unwrap_or(Duration::ZERO));
         // who transfers a call hangs up before it ends
         let end = self.item.verdict.at.map_or(self.item.end, |at| at.time);
         let near = end.minus(AT_ONCE)..=end.plus(AT_ONCE);

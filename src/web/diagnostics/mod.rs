@@ -11,6 +11,7 @@ use crate::query::diagnostics::Cursor;
 use crate::query::history::filter::Filter;
 use crate::query::history::{Asked, Overview, Rest};
 use crate::web::auth::{Site, Whom, aside};
+use crate::web::export::menu::{Offer, menu};
 use crate::web::fault::Fault;
 use crate::web::kept::button;
 use crate::web::text::{At, Line, Shape, link};
@@ -120,17 +121,26 @@ pub fn page(frame: &Frame, data: &Overview) -> Markup {
             div {
                 h1 { (Line(&title)) " " small { (Line(&user.extension)) } }
                 p.taken {
-                    "As of " (At(data.history.at, Shape::Full)) " · now " b { (data.sticker.word()) }
-                    " · dump detail " b { (data.history.detail.word()) } " · newest first"
+                    "As of " (At(data.history.at, Shape::Full)) " · dump detail " b { (data.history.detail.word()) }
+                    " · now " b { (data.sticker.word()) } " · newest first"
                 }
             }
             (tabs(&link(&here, &fields(&data.asked)), &packets, true))
+            (menu(frame, &Offer {
+                here: &here,
+                fields: filter.fields(),
+                holds: if filter.is_narrow() { "The packets of all that fits, of this user's legs." } else { "All that is kept of this stretch." },
+                packets: None,
+                bundle: Some(&frame.links.diagnostics_page(user, "bundle")),
+            }))
             a.button href=(link(&here, &fields(&data.asked))) { (icon("refresh")) @if later { "Newest" } @else { "Reload" } }
         }
         @if data.history.detail == DumpDetail::Off { (off(frame, &user.key.company, !data.history.messages.is_empty())) }
         (timeline::picture(&here, data))
         (form::form(&here, filter, &data.terminals))
-        @if data.lines.is_empty() { (nothing(data, later)) } @else { (list::list(frame, data)) }
+        @if data.lines.is_empty() { (nothing(data, later)) }
+        // a search that goes on needs a place for what it finds
+        @if !data.lines.is_empty() || data.rest.is_some() { (list::list(frame, data)) }
         @if filter.is_narrow() || data.rest.is_some() {
             (search::progress(frame, data, follows.as_deref()))
         } @else {
@@ -158,7 +168,9 @@ fn nothing(data: &Overview, later: bool) -> Markup {
     let is_narrow = data.asked.filter.is_narrow();
     html! {
         div.empty #nothing {
-            @if is_narrow {
+            @if is_narrow && data.rest.is_some() {
+                p { strong { "Nothing fits so far." } }
+            } @else if is_narrow {
                 p { strong { "Nothing fits." } }
                 p { "Remove a part of the filter above, or look at a longer stretch." }
             } @else if later {

@@ -12,6 +12,7 @@ use crate::query::diagnostics::{Cursor, Entry, PacketLine};
 use crate::query::history::Asked;
 use crate::query::history::packets::Packets;
 use crate::web::auth::{Site, Whom, aside};
+use crate::web::export::menu::{Offer, menu};
 use crate::web::fault::Fault;
 use crate::web::text::{At, Line, Shape, brief, count, day, link};
 use crate::web::view::{Frame, Section, icon};
@@ -61,6 +62,12 @@ pub fn page(frame: &Frame, data: &Packets, asked: &Asked) -> Markup {
             }
             (tabs(&link(&frame.links.diagnostics(user), &fields(asked)), &newest, false))
             @if !later { (tail::button(frame, user, &asked.filter, page)) }
+            (menu(frame, &Offer {
+                here: &here,
+                fields: asked.filter.fields(),
+                holds: if asked.filter.is_narrow() { "The packets that fit." } else { "All that is kept of this stretch." },
+                ..Offer::default()
+            }))
             a.button href=(newest) { (icon("refresh")) @if later { "Newest" } @else { "Reload" } }
         }
         (tail::said())

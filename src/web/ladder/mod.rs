@@ -18,6 +18,7 @@ use crate::query::history::joined::{Joined, MOST_MESSAGES};
 use crate::query::history::{Kind, Outcome, Party, Repeat};
 use crate::web::auth::{Site, Whom, aside, param};
 use crate::web::diagnostics::list::shape;
+use crate::web::export::menu::{Offer, menu};
 use crate::web::fault::Fault;
 use crate::web::quality::table;
 use crate::web::text::{At, Line, Shape, count, link, span, stamp};
@@ -106,7 +107,7 @@ pub fn heading(joined: &Joined) -> String {
     let item = &joined.item;
     let Party { number, name, user } = &item.far;
     let far = match user {
-        Some(user) => format!("{} {} {}", user.name, user.surname, user.extension),
+        Some(user) => format!("{} {}", user.full_name(), user.extension),
         None if !name.is_empty() && name != number => format!("{name} {number}"),
         None if !number.is_empty() => number.clone(),
         None => "an unknown party".to_owned(),
@@ -182,6 +183,13 @@ pub fn page(frame: &Frame, joined: &Joined, chosen: Option<Cursor>) -> Markup {
                 }
             }
             a.button href=(link(&compare, &[("item", item.id.to_string())])) { "Last time it worked" }
+            (menu(frame, &Offer {
+                here: &here,
+                holds: "All legs.",
+                packets: Some(joined.messages.len()),
+                bundle: Some(&format!("{here}/bundle")),
+                ..Offer::default()
+            }))
             a.button href={ (here) "/ladder.svg" } download { (icon("save")) "SVG" }
             button.button.js #png type="button" data-svg={ (here) "/ladder.svg" } { (icon("save")) "PNG" }
         }

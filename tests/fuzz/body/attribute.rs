@@ -133,7 +133,7 @@ impl Out {
             Caught::Packet(packet) => {
                 self.packets += 1;
                 assert_eq!(packet.user.is_nobody(), packet.certainty == Certainty::Unknown);
-                assert!(packet.user.is_nobody() || directory.user(&packet.user).is_some());
+                assert!(packet.user.is_nobody() || directory.user(packet.user).is_some());
                 assert!(packet.bytes.len() <= packet.packet.data().len(), "a redacted packet does not grow");
                 if packet.bytes.len() < packet.packet.data().len() {
                     assert!(packet.cut, "what is shorter is marked as cut");

@@ -302,7 +302,7 @@ impl<'a> Case<'a> {
     }
 }
 
-fn brief_span(length: Duration) -> String {
+pub(in crate::query::history) fn brief_span(length: Duration) -> String {
     if length < Duration::from_secs(1) { "less than a second".to_owned() } else { span(length) }
 }
 
@@ -315,7 +315,7 @@ fn slot(text: &str) -> Option<(&str, &str, &str)> {
 
 pub(in crate::query::history) fn label(far: &Party) -> String {
     match (&far.user, &*far.name, &*far.number) {
-        (Some(user), ..) => brief(&format!("{} {} ({})", user.name, user.surname, user.extension)),
+        (Some(user), ..) => brief(&format!("{} ({})", user.full_name(), user.extension)),
         (None, "", "") => "the other side".to_owned(),
         (None, "", number) => brief(number),
         (None, name, "") => brief(name),

@@ -16,8 +16,8 @@ mod refused;
 mod registration;
 mod unanswered;
 
-pub(super) use case::label;
 use case::{Case, Found};
+pub(super) use case::{brief_span, label};
 
 /// How something ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
