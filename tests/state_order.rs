@@ -195,15 +195,12 @@ fn a_copy_is_made_again_after_each_change_and_only_then() {
         assert_eq!(after.version, log.version_of(n));
         let shown = (after.contacts[0].refreshed, after.contacts[0].round_trip, after.legs.first());
         assert_ne!(shown, (before.contacts[0].refreshed, before.contacts[0].round_trip, before.legs.first()));
-        assert_eq!(
-            match round % 3 {
-                0 => after.legs[0].linked.parse::<i64>().unwrap() == log.second,
-                1 => after.contacts[0].refreshed == at(log.second),
-                _ => after.contacts[0].round_trip == Some(round),
-            },
-            true,
-            "round {round}"
-        );
+        let is_told = match round % 3 {
+            0 => after.legs[0].linked.parse::<i64>().unwrap() == log.second,
+            1 => after.contacts[0].refreshed == at(log.second),
+            _ => after.contacts[0].round_trip == Some(round),
+        };
+        assert!(is_told, "round {round}");
     }
     for (n, before) in others.iter().enumerate().skip(10) {
         assert!(Arc::ptr_eq(before, &state.user(&user(n))));
