@@ -149,6 +149,28 @@ fn a_hold_is_on_the_lane_and_on_the_arrows() {
 }
 
 #[test]
+fn figures_of_the_media_stand_on_their_lane_between_answer_and_end() {
+    let (_site, joined) = call("media");
+    let holes = joined.holes();
+    let rows = Rows::of(&joined, &holes).rows;
+    let title = |what: &What<'_>| match what {
+        What::Message(placed, _) => placed.message.title().into_owned(),
+        _ => String::new(),
+    };
+    let at = rows.iter().position(|row| matches!(row.what, What::Quality(..))).expect("figures");
+    assert!(rows[..at].iter().any(|row| title(&row.what) == "200 OK"), "{rows:?}");
+    assert!(rows[at..].iter().any(|row| title(&row.what) == "BYE"), "{rows:?}");
+    let picture = parse(svg(&joined, "A PBX").split_once('\n').unwrap().1);
+    let texts: Vec<String> = picture
+        .find("g")
+        .iter()
+        .filter(|g| g.attribute("class").starts_with("ql"))
+        .map(|g| g.text())
+        .collect();
+    assert!(texts.iter().all(|text| text.contains(" % lost, jitter ") && text.contains("good")), "{texts:?}");
+}
+
+#[test]
 fn five_legs_are_in_one_picture_with_the_pbx_between() {
     let (_site, joined) = call("queue");
     assert_eq!(joined.call_ids.len(), 5);

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::clock::Timestamp;
-use crate::event::Direction;
+use crate::event::{Direction, DumpDetail};
 use crate::query::history::{Authentication, Message, Method, Repeat};
 use crate::web::text::{plain, span};
 
@@ -39,7 +39,7 @@ impl Label {
         }
         if message.unsure {
             marks.push(("odd", "stump".to_owned()));
-        } else if message.cut {
+        } else if message.cut && message.detail == DumpDetail::Full {
             marks.push(("odd", "cut".to_owned()));
         }
         let times = if again == 0 { String::new() } else { format!(" ×{}", again + 1) };

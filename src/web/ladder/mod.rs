@@ -12,14 +12,15 @@ use maud::{Markup, html};
 use self::lanes::Lanes;
 use self::pane::{Ways, pane};
 use self::svg::Picture;
-use crate::event::CallDirection;
+use crate::event::{CallDirection, DumpDetail};
 use crate::query::diagnostics::Cursor;
 use crate::query::history::joined::{Joined, MOST_MESSAGES};
-use crate::query::history::{Kind, Outcome, Party};
+use crate::query::history::{Kind, Outcome, Party, Repeat};
 use crate::web::auth::{Site, Whom, aside, param};
 use crate::web::diagnostics::list::shape;
 use crate::web::export::menu::{Offer, menu};
 use crate::web::fault::Fault;
+use crate::web::quality::table;
 use crate::web::text::{At, Line, Shape, count, link, span, stamp};
 use crate::web::view::{Frame, Section, icon};
 
@@ -238,7 +239,7 @@ fn media(joined: &Joined, lanes: &Lanes) -> Markup {
                 @for (_, call_id, figures) in &figures {
                     @let lane = joined.lanes.iter().position(|lane| lane.call_ids.contains(call_id));
                     @if let Some(lane) = lane { p.hint { (Line(&lanes.name(lane))) } }
-                    (crate::web::quality::table(figures))
+                    (table(figures))
                 }
             }
         }
@@ -246,7 +247,7 @@ fn media(joined: &Joined, lanes: &Lanes) -> Markup {
 }
 
 fn legend(joined: &Joined) -> Markup {
-    let has_repeat = joined.messages.iter().any(|p| p.message.repeat != crate::query::history::Repeat::No);
+    let has_repeat = joined.messages.iter().any(|p| p.message.repeat != Repeat::No);
     html! {
         dl.legend {
             dt.js { kbd { "↑" } " " kbd { "↓" } " " kbd { "k" } " " kbd { "j" } }
@@ -258,6 +259,10 @@ fn legend(joined: &Joined) -> Markup {
             @if has_repeat {
                 dt { span.key.again {} }
                 dd { "Sent again because no answer had come in time, or the same twice at once." }
+            }
+            @if let Some(placed) = joined.messages.iter().find(|p| p.message.cut && p.message.detail < DumpDetail::Full) {
+                dt { (placed.message.detail.word()) }
+                dd { "The dump detail: not all of each message was kept." }
             }
             @if joined.lanes.iter().any(|lane| lane.call_ids.len() > 1) {
                 dt { "① ②" }

@@ -22,11 +22,11 @@ use crate::web::text::{count, day};
 pub const STYLE: &str = include_str!("../../../web/ladder-picture.css");
 
 /// Width of the times.
-const TIMES: u32 = 112;
+const TIMES: u32 = 106;
 /// Height of the heads.
 const HEAD: u32 = 66;
 /// From an edge to the first lane.
-const MARGIN: u32 = 84;
+const MARGIN: u32 = 78;
 /// What stands above a picture that stands alone.
 const TITLE: u32 = 58;
 /// Above an arrow.
@@ -47,8 +47,8 @@ impl<'a> Picture<'a> {
     /// Lays it out. Cost: see [`Rows::of`].
     pub fn new(joined: &'a Joined, holes: &'a [Hole], lanes: &'a Lanes) -> Self {
         let step = match lanes.posts.len() {
-            0..=2 => 270,
-            3 => 220,
+            0..=2 => 240,
+            3 => 198,
             _ => 184,
         };
         Self { joined, lanes, rows: Rows::of(joined, holes), figures: joined.figures(), step }
