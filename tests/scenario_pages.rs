@@ -16,6 +16,7 @@ mod web_site;
 #[expect(dead_code, reason = "the tests of exports take the rest")]
 mod wireshark;
 
+#[path = "scenario_pages/mod.rs"]
 mod scenario_pages;
 
 use scenario_pages::asked::{ask, is_nobodys, unattributed};
