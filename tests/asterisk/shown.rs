@@ -24,8 +24,7 @@ impl Shown {
             let answer = browser.get(path);
             (answer.status, answer.body)
         };
-        let users =
-            scene.users.iter().map(|(user, _)| (*user, ask(user, "/usermon", &mut get))).collect();
+        let users = scene.users.iter().map(|(user, _)| (*user, ask(user, "/usermon", &mut get))).collect();
         Self { scene, users }
     }
 
