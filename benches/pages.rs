@@ -1,7 +1,8 @@
 //! The cost of the pages, through the Router and without a socket, in CPU time of the whole process: the wall of ten
 //! thousand users, what `refresh` asks for every 2 s, the wall of a past moment, and the first page of diagnostics of a
 //! user with many packets. Prints lines `name value unit`, the median of the rounds; `--test` runs a tiny round, `--full`
-//! rewinds in a ring of 100 events a second, `--rewind` does nothing else, `--history` ends after the list of diagnostics.
+//! rewinds in a ring of 100 events a second, `--rewind` does nothing else, `--ladder` ends after the ladder, `--history`
+//! after the list of diagnostics.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use axum::http::StatusCode;
 use usermon::event::{EndpointKey, Event, Registration, RegistrationStep, Transport};
 
 mod history;
+mod ladder;
 mod rewind;
 #[expect(dead_code, reason = "the tests of the pages take the rest")]
 #[path = "../tests/web_site/mod.rs"]
@@ -97,6 +99,14 @@ async fn main() {
         );
     }
     if has("--rewind") {
+        return;
+    }
+    if tiny {
+        ladder::run(24, 1).await
+    } else {
+        ladder::run(204, 20).await
+    }
+    if has("--ladder") {
         return;
     }
     if tiny {

@@ -1,4 +1,4 @@
-//! If a secret survives the way through the whole module, it ends in the journal, a segment, a page or the PBX's log.
+//! If a secret survives the way through the whole module, it ends in the journal, a segment, a page, an export or the PBX's log.
 
 use std::io::Read;
 use std::net::SocketAddr;
@@ -6,6 +6,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use usermon::config::Role;
 use usermon::event::{
     Direction, DumpDetail, EndpointKey, Event, Host, LogLevel, PacketRef, Presence, Transport, User, UserKey,
@@ -13,6 +15,11 @@ use usermon::event::{
 use usermon::module::Module;
 use usermon::query::Viewer;
 use usermon::query::diagnostics::{Cursor, Entry};
+use usermon::query::export::Form;
+use usermon::query::exports::What;
+use usermon::query::exports::bundle::Hidden;
+use usermon::query::history::filter::{Filter, Last};
+use usermon::web::export::report;
 
 mod canary;
 
@@ -70,6 +77,45 @@ fn shown(module: &Module) -> Vec<Vec<u8>> {
         if before.is_none() {
             return all;
         }
+    }
+}
+
+/// Every file that the pages offer of 101 has all packets and no secret.
+fn assert_exports_are_clean(module: &Module, packets: usize) {
+    let key = UserKey::new("default", "101");
+    let what = What::Packets(Filter { last: Some(Last::All), ..Filter::default() });
+    for form in Form::ALL {
+        let mut taking = module.query().take(&viewer(), &key, &what, form).unwrap().unwrap();
+        let mut file = Vec::new();
+        while let Some(piece) = taking.piece().unwrap() {
+            file.extend(piece);
+        }
+        assert!(contains(&file, b"a84b4c@192.0.2.10"), "{form:?} has no packets");
+        match form {
+            Form::Pcap | Form::PcapNg => assert_eq!(long_leak(&file), None, "{form:?}"),
+            Form::Text => assert_eq!(leak(&file), None),
+            Form::JsonLines => {
+                let mut found = 0;
+                for line in file.split(|b| *b == b'\n').filter(|line| !line.is_empty()) {
+                    let mut line: serde_json::Value = serde_json::from_slice(line).unwrap();
+                    found += usize::from(line["record"] == "packet");
+                    let coded = line.as_object_mut().unwrap().remove("message_base64");
+                    let coded = coded.map(|text| STANDARD.decode(text.as_str().unwrap()).unwrap());
+                    assert_eq!(coded.as_deref().and_then(leak), None, "{line}");
+                    assert_eq!(leak(line.to_string().as_bytes()), None, "{line}");
+                }
+                assert_eq!(found, packets);
+            }
+        }
+    }
+    let what = What::Items(Filter { last: Some(Last::All), ..Filter::default() });
+    for hidden in [Hidden::Nothing, Hidden::Addresses] {
+        let bundle = module.query().bundle(&viewer(), &key, &what, hidden).unwrap().unwrap();
+        assert!(!bundle.records.is_empty() && !bundle.parts.is_empty());
+        let report = report::report(&bundle).into_string();
+        // tokens are letters by chance
+        assert_eq!(if hidden == Hidden::Nothing { leak } else { long_leak }(report.as_bytes()), None);
+        assert_eq!(long_leak(&bundle.capture().unwrap()), None);
     }
 }
 
@@ -157,6 +203,7 @@ fn no_secret_is_on_the_disk_on_a_page_or_in_the_log() {
     let packets = shown(&module);
     assert_eq!(packets.len(), kept);
     assert!(packets.iter().all(|raw| leak(raw).is_none()));
+    assert_exports_are_clean(&module, kept);
     let all = packets.concat();
     for kept in PLACES.iter().flat_map(|place| place.stays) {
         assert!(contains(&all, kept.as_bytes()), "`{kept}` is gone");

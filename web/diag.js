@@ -186,6 +186,7 @@
       stop.hidden = !more;
       stop.textContent = "Search on";
       if (!more) bar.value = bar.max;
+      if (!more && !count()) one("#nothing strong").textContent = "Nothing fits.";
     }
     stop.hidden = false;
     stop.addEventListener("click", () => (running ? running.abort() : on()));

@@ -178,6 +178,7 @@ impl Contacts {
 
     /// Whether this contact is bound.
     pub(super) fn has(&self, uri: &str) -> bool {
+        let uri = clipped(uri, LONG);
         self.bound.iter().any(|bound| bound.is(uri))
     }
 

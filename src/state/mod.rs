@@ -155,7 +155,10 @@ impl State {
             Event::Registration(event) => {
                 self.change(|tables, out| moved = tables.registration(event, now, out))
             }
-            Event::Call(event) => self.change(|tables, out| tables.call(event, now, out)),
+            // the leg's and the sticker's, for which the room is made before the lock is taken
+            Event::Call(event) => {
+                self.change_into(Changes::with_capacity(2), |tables, out| tables.call(event, now, out))
+            }
             Event::User(_) | Event::Terminal(_) | Event::Quality(_) => Changes::new(),
         };
         (changes, moved)
@@ -221,7 +224,10 @@ impl State {
     }
 
     fn change(&self, work: impl FnOnce(&mut Tables, &mut Changes)) -> Changes {
-        let mut changes = Changes::new();
+        self.change_into(Changes::new(), work)
+    }
+
+    fn change_into(&self, mut changes: Changes, work: impl FnOnce(&mut Tables, &mut Changes)) -> Changes {
         let mut tables = self.tables.lock();
         work(&mut tables, &mut changes);
         self.version.store(tables.users.version(), Ordering::Release);

@@ -30,7 +30,7 @@ pub fn dump_detail(stage: &mut Stage) -> Result<String, String> {
     stage.screen.look("settings")?;
     register(&stage.pbx, "1013", stage.pbx.port(3), Over::Udp, 3600).finish()?;
     let screen = &mut stage.screen;
-    screen.open("/c/default/u/1013/diag")?;
+    screen.open("/c/default/u/1013/diag/packets")?;
     screen.until("diag says it", "return text('.taken b') === 'summary'", &[])?;
     // what is queued is written within a moment; the page is static
     screen.until(

@@ -5,6 +5,7 @@
 
 mod configuration;
 mod diagnostics;
+mod ladder;
 mod pages;
 mod pbx;
 #[path = "../asterisk/phone.rs"]
@@ -52,6 +53,10 @@ const CLAIMS: &[(&str, Claim)] = &[
     ("a drag over the time line zooms", diagnostics::time_line),
     ("filters by keyboard, in the address", diagnostics::filters),
     ("a search goes on by itself, stops and goes on", diagnostics::search),
+    ("a call opens as a ladder of both phones", ladder::ladder),
+    ("keys and clicks choose a message without a reload", ladder::keys),
+    ("two messages side by side, and the last time it worked", ladder::compare),
+    ("the ladder as PNG", ladder::picture),
     ("packets come live, pause and go on", diagnostics::live),
     ("diag has that call's packets", pages::diagnostics),
     ("a message opens raw, and keys go on to the next", pages::message),

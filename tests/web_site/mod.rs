@@ -81,10 +81,10 @@ pub(crate) fn site_with_users(ids: &[&str]) -> Site {
     site_of(&text)
 }
 
-/// With these companies and users.
-pub(crate) fn site_of(text: &str) -> Site {
+/// What these lines of `usermon.toml` say, and three accounts.
+pub(crate) fn site_of(lines: &str) -> Site {
     let folder = tempfile::tempdir().unwrap();
-    let text = format!("data_dir = {:?}\n{text}", folder.path());
+    let text = format!("data_dir = {:?}\n{lines}", folder.path());
     let config = Config::parse(&text, Path::new("usermon.toml")).unwrap();
     let clock = Clock::fixed(NOW);
     let settings = Settings::open(&config).unwrap();
@@ -125,6 +125,14 @@ impl Site {
     pub(crate) fn audit(&self) -> Vec<String> {
         let line = |e: usermon::audit::Entry| {
             format!("{} {} {} {} {}", e.person, e.action, e.company, e.subject, e.from)
+        };
+        self.audit.newest(1_000).unwrap().into_iter().map(line).collect()
+    }
+
+    /// The audit log with what was done in detail, and without where from.
+    pub(crate) fn audit_details(&self) -> Vec<String> {
+        let line = |e: usermon::audit::Entry| {
+            format!("{} {} {} {} {}", e.person, e.action, e.company, e.subject, e.detail)
         };
         self.audit.newest(1_000).unwrap().into_iter().map(line).collect()
     }

@@ -135,7 +135,7 @@ impl Joined {
             seq: at.seq,
             time: at.time,
             user: Arc::clone(&self.user.key),
-            payload: Payload::Gap(gap.clone()),
+            payload: Payload::Gap(*gap),
         };
         let mut records: Vec<Record> = self.steps.iter().map(step).collect();
         records.extend(self.messages.iter().map(message));
@@ -191,8 +191,8 @@ impl Joined {
                     let scan = scan(&packet.bytes);
                     let its = |id: &Arc<str>| id.as_bytes() == scan.call_id;
                     let Some(dialog) = self.call_ids.iter().position(its) else { continue };
-                    let facts = Facts::of(&scan);
-                    let message = Message::new(at, packet, &facts, dialog, hash);
+                    let facts = Facts::of(&scan, &packet.bytes, hash);
+                    let message = Message::new(at, packet, &facts, dialog);
                     let lane = self.lane(owner, &message);
                     self.messages.push(Placed { lane, owner: owner.cloned(), message });
                 }

@@ -109,12 +109,12 @@ pub struct Message {
     pub size: u32,
     /// As kept: redacted.
     pub bytes: Box<[u8]>,
-    /// Equal bytes of one history have equal ones.
+    /// What is sent again has that of the first time, within one history.
     pub(super) fingerprint: u64,
 }
 
 impl Message {
-    pub(super) fn new(at: Cursor, packet: Packet, scan: &Facts, dialog: usize, hash: &RandomState) -> Self {
+    pub(super) fn new(at: Cursor, packet: Packet, scan: &Facts, dialog: usize) -> Self {
         Self {
             at,
             direction: packet.direction,
@@ -134,9 +134,16 @@ impl Message {
             cut: packet.cut,
             unsure: packet.unsure,
             size: packet.original_len,
-            fingerprint: hash.hash_one(&packet.bytes),
+            fingerprint: scan.fingerprint,
             bytes: packet.bytes,
         }
+    }
+
+    /// Whether one of the two is the other sent again.
+    pub fn is_again(&self, other: &Self) -> bool {
+        self.fingerprint == other.fingerprint
+            && self.dialog == other.dialog
+            && self.direction == other.direction
     }
 
     /// As it is in the ring.
@@ -230,11 +237,22 @@ pub(super) struct Facts {
     status: Option<u16>,
     cseq: u32,
     sdp: bool,
+    fingerprint: u64,
 }
 
 impl Facts {
-    pub(super) fn of(scan: &Scan<'_>) -> Self {
+    /// The facts of the message in `bytes`.
+    pub(super) fn of(scan: &Scan<'_>, bytes: &[u8], hash: &RandomState) -> Self {
+        let (branch, body) = (scan.branch(), bytes.get(scan.body..).unwrap_or_default());
+        // a request is known by its transaction (RFC 3261 section 17.2.3): when it is sent again, a proxy on the way or
+        // new credentials may make other bytes of it
+        let fingerprint = if scan.status.is_none() && branch.len() > 7 && branch.starts_with(b"z9hG4bK") {
+            hash.hash_one((scan.start_line, branch, scan.cseq, body))
+        } else {
+            hash.hash_one(bytes)
+        };
         Self {
+            fingerprint,
             method: Method::of(scan.transaction_method()),
             status: scan.status,
             cseq: scan.cseq.unwrap_or(0),

@@ -251,7 +251,7 @@ impl History {
             match record.payload {
                 Payload::Packet(packet) => {
                     let scan = scanner.scan(&packet.bytes);
-                    let facts = message::Facts::of(&scan);
+                    let facts = message::Facts::of(&scan, &packet.bytes, &hash);
                     let dialog = match by_call_id.get(scan.call_id) {
                         // what has none belongs to nothing
                         Some(dialog) if !scan.call_id.is_empty() => *dialog,
@@ -261,7 +261,7 @@ impl History {
                             self.add_dialog(&String::from_utf8_lossy(scan.call_id), method)
                         }
                     };
-                    let message = Message::new(at, packet, &facts, dialog, &hash);
+                    let message = Message::new(at, packet, &facts, dialog);
                     if let Some(dialog) = self.dialogs.get_mut(dialog) {
                         dialog.messages.push(self.messages.len());
                         dialog.link(&message.linked);

@@ -173,7 +173,7 @@ impl Query {
                 let scan = scan(&packet.bytes);
                 let call_id = String::from_utf8_lossy(scan.call_id);
                 let at = Cursor { time: record.time, seq: record.seq };
-                let message = Message::new(at, packet.clone(), &Facts::of(&scan), 0, &hash);
+                let message = Message::new(at, packet.clone(), &Facts::of(&scan, &packet.bytes, &hash), 0);
                 sieve.message(&message, &call_id) && sieve.parties(&message)
             }
             Payload::Change(_) => !filter.is_narrow(),

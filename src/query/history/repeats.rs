@@ -11,7 +11,8 @@ const SOON: Duration = Duration::from_millis(250);
 /// 64 * T1: after that nobody sends again.
 const LATE: Duration = Duration::from_secs(32);
 
-/// Marks the messages, oldest first, that repeat an earlier one of their dialog: the same bytes on the same way.
+/// Marks the messages, oldest first, that repeat an earlier one of their dialog on the same way: a request of the same
+/// transaction, or the same bytes.
 pub(super) fn mark<'a>(messages: impl IntoIterator<Item = &'a mut Message>) {
     let mut last: HashMap<(u64, usize, bool), Timestamp> = HashMap::new();
     for message in messages {

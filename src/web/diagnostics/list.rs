@@ -1,5 +1,7 @@
 //! The lines of a user's history: each one link to the item, with all that says at a glance what happened.
 
+use std::time::Duration;
+
 use maud::{Markup, html};
 
 use crate::event::CallDirection;
@@ -140,13 +142,17 @@ fn durations(item: &Item) -> Markup {
             @if let Some(every) = item.every { ", every " (span(every)) }
             span.since { " since " (At(item.start, Shape::Full)) }
         } @else {
-            @if let Some(ringing) = item.ringing { span { "rang " (span(ringing)) } }
+            @if let Some(ringing) = item.ringing { span { "rang " (lasted(ringing)) } }
             @if let Some(talking) = item.talking {
                 @if item.ringing.is_some() { ", " }
-                span { "talked " b { (span(talking)) } }
+                span { "talked " b { (lasted(talking)) } }
             }
         }
     }
+}
+
+fn lasted(time: Duration) -> String {
+    if time < Duration::from_secs(1) { "under 1 s".to_owned() } else { span(time) }
 }
 
 fn packets(n: usize) -> Markup {
@@ -170,7 +176,8 @@ fn note(line: &overview::Line, told: &Told) -> Markup {
                 span.tm { (At(if *is_now { *from } else { at }, Shape::Clock)) } " "
                 span.wh { (icon("s-offline")) b { @if *is_now { "Offline now" } @else { "Was offline" } } } " "
                 span.re {
-                    "No terminal was registered: calls could not reach this user. "
+                    @if *is_now { "No terminal is registered: calls can't reach this user. " }
+                    @else { "No terminal was registered: calls could not reach this user. " }
                     span.hint { "Since " (At(*from, Shape::Full)) @if !is_now { " for " (span(at.since(*from))) } }
                 }
             }

@@ -121,8 +121,8 @@ pub fn page(frame: &Frame, data: &Overview) -> Markup {
             div {
                 h1 { (Line(&title)) " " small { (Line(&user.extension)) } }
                 p.taken {
-                    "As of " (At(data.history.at, Shape::Full)) " · now " b { (data.sticker.word()) }
-                    " · dump detail " b { (data.history.detail.word()) } " · newest first"
+                    "As of " (At(data.history.at, Shape::Full)) " · dump detail " b { (data.history.detail.word()) }
+                    " · now " b { (data.sticker.word()) } " · newest first"
                 }
             }
             (tabs(&link(&here, &fields(&data.asked)), &packets, true))
@@ -138,7 +138,9 @@ pub fn page(frame: &Frame, data: &Overview) -> Markup {
         @if data.history.detail == DumpDetail::Off { (off(frame, &user.key.company, !data.history.messages.is_empty())) }
         (timeline::picture(&here, data))
         (form::form(&here, filter, &data.terminals))
-        @if data.lines.is_empty() { (nothing(data, later)) } @else { (list::list(frame, data)) }
+        @if data.lines.is_empty() { (nothing(data, later)) }
+        // a search that goes on needs a place for what it finds
+        @if !data.lines.is_empty() || data.rest.is_some() { (list::list(frame, data)) }
         @if filter.is_narrow() || data.rest.is_some() {
             (search::progress(frame, data, follows.as_deref()))
         } @else {
@@ -166,7 +168,9 @@ fn nothing(data: &Overview, later: bool) -> Markup {
     let is_narrow = data.asked.filter.is_narrow();
     html! {
         div.empty #nothing {
-            @if is_narrow {
+            @if is_narrow && data.rest.is_some() {
+                p { strong { "Nothing fits so far." } }
+            } @else if is_narrow {
                 p { strong { "Nothing fits." } }
                 p { "Remove a part of the filter above, or look at a longer stretch." }
             } @else if later {

@@ -330,9 +330,9 @@ fn words(data: &Overview) -> Markup {
     };
     html! {
         (utc(data.window.0)) " to " (utc(data.window.1)) " (UTC). "
-        (told("calls", calls)) "; " (told("registrations", registrations)) "; " (others) " others; "
-        @if *offline == 0 { "never offline" } @else { "offline " (offline) " times, " (span(*offline_span)) " in all" }
-        "; " @if *gaps == 0 { "no gaps" } @else { (gaps) " gaps" } "."
+        (told("calls", calls)) "; " (told("registrations", registrations)) "; " "others: " (others) "; "
+        @if *offline == 0 { "never offline" } @else { "offline: " (offline) ", " (span(*offline_span)) " in all" }
+        "; " @if *gaps == 0 { "no gaps" } @else { "gaps: " (gaps) } "."
         @for (from, _, detail) in data.spans.details.iter().take(8) {
             " Dump detail " (detail.word()) " since " (utc(*from)) "."
         }

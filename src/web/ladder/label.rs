@@ -34,7 +34,7 @@ impl Label {
         }
         match message.authentication() {
             Some(Authentication::Challenge) => marks.push(("auth", "challenge".to_owned())),
-            Some(Authentication::Credentials) => marks.push(("auth", "credentials".to_owned())),
+            Some(Authentication::Credentials) => marks.push(("auth", "auth".to_owned())),
             None => {}
         }
         if message.unsure {
@@ -45,8 +45,8 @@ impl Label {
         let times = if again == 0 { String::new() } else { format!(" ×{}", again + 1) };
         match message.repeat {
             Repeat::No => {}
-            Repeat::Retransmission => marks.push(("again", format!("sent again{times}"))),
-            Repeat::Duplicate => marks.push(("again", format!("came twice{times}"))),
+            Repeat::Retransmission => marks.push(("rep", format!("sent again{times}"))),
+            Repeat::Duplicate => marks.push(("rep", format!("came twice{times}"))),
         }
         Self { title: title(message), answers: answers(message), marks, class: class(message) }
     }

@@ -216,6 +216,7 @@ fn verdict(joined: &Joined) -> Markup {
     html! {
         p class=(class) {
             (shape(verdict.outcome)) strong { (Line(&verdict.words)) }
+            @if !verdict.advice.is_empty() { span { (Line(&verdict.advice)) } }
             @if let Some(at) = verdict.at.filter(|at| joined.message(*at).is_some()) {
                 a href={ "?m=" (at) "#m" (at) } data-m=(at) { "The message that shows it" }
             }

@@ -91,11 +91,7 @@ fn step(item: &str, to: &Placed, by: &str, name: &str, word: &str) -> Markup {
 
 /// When the same was sent again, or that this is it.
 fn repeats(joined: &Joined, placed: &Placed, item: &str) -> Markup {
-    let is_same = |other: &&Placed| {
-        other.lane == placed.lane
-            && other.message.direction == placed.message.direction
-            && other.message.bytes == placed.message.bytes
-    };
+    let is_same = |other: &&Placed| other.message.is_again(&placed.message);
     let same: Vec<&Placed> = joined.messages.iter().filter(is_same).take(40).collect();
     let words = match placed.message.repeat {
         Repeat::No if same.len() < 2 => return Markup::default(),

@@ -146,7 +146,7 @@ fn messages<'a>(joined: &'a Joined, all: &mut Vec<(Timestamp, What<'a>)>) {
         }
         let same = |(_, what): &&mut (Timestamp, What<'a>)| match what {
             What::Message(other, _) => {
-                other.message.repeat == placed.message.repeat && is_same(other, placed)
+                other.message.repeat == placed.message.repeat && other.message.is_again(&placed.message)
             }
             _ => false,
         };
@@ -155,12 +155,6 @@ fn messages<'a>(joined: &'a Joined, all: &mut Vec<(Timestamp, What<'a>)>) {
             _ => all.push((placed.message.at.time, What::Message(placed, Vec::new()))),
         }
     }
-}
-
-fn is_same(one: &Placed, other: &Placed) -> bool {
-    one.lane == other.lane
-        && one.message.direction == other.message.direction
-        && one.message.bytes == other.message.bytes
 }
 
 /// What is worth words of a step: the messages show the ringing.

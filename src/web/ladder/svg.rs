@@ -115,8 +115,8 @@ impl<'a> Picture<'a> {
 
     fn corner(&self) -> Markup {
         html! {
-            text.c x="10" y="26" { (day(self.joined.item.start)) }
-            text.d.zone x="10" y="44" { "UTC" }
+            text.ck x="10" y="26" { (day(self.joined.item.start)) }
+            text.df.zone x="10" y="44" { "UTC" }
         }
     }
 
@@ -128,9 +128,9 @@ impl<'a> Picture<'a> {
                 g.post.pbx[post.is_pbx] {
                     title { (clip(&format!("{} {}", post.line(), post.address), 400)) }
                     rect x=(x - width / 2) y="4" width=(width) height=(HEAD - 10) rx="8" {}
-                    text.who x=(x) y="23" { (fit(&post.name, width)) }
-                    text.dev x=(x) y="39" { (fit(&post.device, width + 14)) }
-                    text.far x=(x) y="53" { (fit(&post.address, width + 28)) }
+                    text.pn x=(x) y="23" { (fit(&post.name, width)) }
+                    text.pd x=(x) y="39" { (fit(&post.device, width + 14)) }
+                    text.pf x=(x) y="53" { (fit(&post.address, width + 28)) }
                 }
             }
         }
@@ -143,11 +143,13 @@ impl<'a> Picture<'a> {
                 @match &row.what {
                     What::Pause(_) | What::Cut => {}
                     _ => {
-                        text.c x="10" y=(row.y + ARROW - 6) data-t=(row.at.micros()) { (clock(row.at)) }
-                        @if let (What::Message(..), Some(last)) = (&row.what, last) {
-                            text.d x="10" y=(row.y + ARROW + 8) { "+" (delta(row.at.since(last))) }
+                        text.ck x="10" y=(row.y + ARROW - 6) data-t=(row.at.micros()) { (clock(row.at)) }
+                        @if matches!(row.what, What::Message(..)) {
+                            @if let Some(last) = last {
+                                text.df x="10" y=(row.y + ARROW + 8) { "+" (delta(row.at.since(last))) }
+                            }
+                            ({ last = Some(row.at); "" })
                         }
-                        ({ last = Some(row.at); "" })
                     }
                 }
             }
@@ -158,7 +160,7 @@ impl<'a> Picture<'a> {
         let (width, height) = (self.width(), self.height());
         html! {
             @for (column, post) in self.lanes.posts.iter().enumerate() {
-                line.l.pbx[post.is_pbx] x1=(self.x(column)) x2=(self.x(column)) y1="0" y2=(height) {}
+                line.ll.pbx[post.is_pbx] x1=(self.x(column)) x2=(self.x(column)) y1="0" y2=(height) {}
             }
             @for row in &self.rows.rows {
                 @match &row.what {
@@ -175,14 +177,14 @@ impl<'a> Picture<'a> {
                     }
                     What::Steps(notes) => {
                         @for (lane, note) in notes {
-                            text class={ "n " (phase(note.phase)) } x=(self.lane_x(*lane)) y=(row.y + 16) {
+                            text class={ "nt " (phase(note.phase)) } x=(self.lane_x(*lane)) y=(row.y + 16) {
                                 (fit(&note.words, 2 * MARGIN))
                             }
                         }
                     }
                     What::Quality(lane, reports) => { (self.quality(row.y, *lane, reports)) }
                     What::Cut => {
-                        text.n.ended x=(width / 2) y=(row.y + 22) { "There are more messages; only the first are shown." }
+                        text.nt.ended x=(width / 2) y=(row.y + 22) { "There are more messages; only the first are shown." }
                     }
                     What::Pause(_) | What::Hole(_) => {}
                 }
@@ -224,12 +226,12 @@ impl<'a> Picture<'a> {
         let is_repeat = message.repeat != Repeat::No;
         let number = self.leg_number(placed);
         html! {
-            g class={ "a " (label.class) @if is_repeat { " again" } } {
+            g class={ "ar " (label.class) @if is_repeat { " again" } } {
                 text x=(lane.midpoint(pbx)) y=(line - 7) {
                     @if let Some(number) = number { tspan.leg { (number) } " " }
-                    tspan.t { (label.title) }
-                    @if !label.answers.is_empty() { " " tspan.k { (label.answers) } }
-                    @for (class, mark) in &label.marks { " " tspan class={ "k " (class) } { (mark) } }
+                    tspan.tt { (label.title) }
+                    @if !label.answers.is_empty() { " " tspan.mk { (label.answers) } }
+                    @for (class, mark) in &label.marks { " " tspan class={ "mk " (class) } { (mark) } }
                 }
                 path d={ "M" (from) " " (line) "H" (back) } {}
                 path.tip d={ "M" (tip) " " (line) "L" (back) " " (line - 5) "V" (line + 5) "Z" } {}
@@ -250,7 +252,7 @@ impl<'a> Picture<'a> {
 
     fn pause(&self, y: u32, words: &str) -> Markup {
         html! {
-            g.p {
+            g.pz {
                 rect x="0" y=(y + 4) width=(self.width()) height="22" {}
                 @for column in 0..self.lanes.posts.len() {
                     @let x = self.x(column);
@@ -267,7 +269,7 @@ impl<'a> Picture<'a> {
         let kind = if hole.is_lowered { "Less detail. " } else { "Gap. " };
         let [first, second] = two_lines(&format!("{kind}{}", hole.words), width - 24);
         html! {
-            g.h {
+            g.hl {
                 title { (hole.words) " " (clock(hole.from)) " to " (clock(hole.to)) }
                 rect x="0" y=(y + 1) width=(width) height="34" {}
                 rect.side x="0" y=(y + 1) width="5" height=(end - y - 1) {}
@@ -278,7 +280,7 @@ impl<'a> Picture<'a> {
     }
 
     fn bar(&self, bar: &Bar) -> Markup {
-        let class = format!("b {}{}", phase(bar.phase), if bar.is_open { " open" } else { "" });
+        let class = format!("br {}{}", phase(bar.phase), if bar.is_open { " open" } else { "" });
         let x = self.lane_x(bar.lane).saturating_sub(4);
         html! { rect class=(class) x=(x) y=(bar.from) width="8" height=(bar.to - bar.from) rx="3" {} }
     }
@@ -286,7 +288,7 @@ impl<'a> Picture<'a> {
     fn quality(&self, y: u32, lane: usize, reports: &[&Quality]) -> Markup {
         let x = self.lane_x(lane);
         let is_left = self.lanes.column(lane) < self.lanes.posts.len().div_ceil(2);
-        let (class, at) = if is_left { ("q", x + 10) } else { ("q end", x.saturating_sub(10)) };
+        let (class, at) = if is_left { ("ql", x + 10) } else { ("ql end", x.saturating_sub(10)) };
         let call_id = reports.first().map(|report| Arc::clone(&report.call_id)).unwrap_or_default();
         let known = self.figures.iter().find(|(_, id, _)| *id == call_id);
         let codec = known.and_then(|(_, _, all)| all.first()).map_or_else(|| Codec::of(""), |one| one.codec);
