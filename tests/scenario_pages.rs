@@ -37,7 +37,8 @@ fn played(name: &str) -> (Site, Vec<Record>) {
     }
     scenario::keep_steps(&records, &site.store);
     // half of it lies in a sealed segment, as after a restart
-    let (before, after) = records.split_at_mut(records.len() / 2);
+    let half = records.len() / 2;
+    let (before, after) = records.split_at_mut(half);
     site.store.append(before).unwrap();
     site.seal();
     site.store.append(after).unwrap();
