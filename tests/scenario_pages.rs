@@ -16,6 +16,7 @@ mod web_site;
 #[expect(dead_code, reason = "the tests of exports take the rest")]
 mod wireshark;
 
+#[path = "scenario_pages/mod.rs"]
 mod scenario_pages;
 
 use scenario_pages::asked::{ask, is_nobodys, unattributed};
@@ -35,7 +36,12 @@ fn played(name: &str) -> (Site, Vec<Record>) {
         record.seq = 0;
     }
     scenario::keep_steps(&records, &site.store);
-    site.store.append(&mut records).unwrap();
+    // half of it lies in a sealed segment, as after a restart
+    let half = records.len() / 2;
+    let (before, after) = records.split_at_mut(half);
+    site.store.append(before).unwrap();
+    site.seal();
+    site.store.append(after).unwrap();
     (site, records)
 }
 

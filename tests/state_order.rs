@@ -195,13 +195,12 @@ fn a_copy_is_made_again_after_each_change_and_only_then() {
         assert_eq!(after.version, log.version_of(n));
         let shown = (after.contacts[0].refreshed, after.contacts[0].round_trip, after.legs.first());
         assert_ne!(shown, (before.contacts[0].refreshed, before.contacts[0].round_trip, before.legs.first()));
-        assert_eq!(
+        assert!(
             match round % 3 {
                 0 => after.legs[0].linked.parse::<i64>().unwrap() == log.second,
                 1 => after.contacts[0].refreshed == at(log.second),
                 _ => after.contacts[0].round_trip == Some(round),
             },
-            true,
             "round {round}"
         );
     }

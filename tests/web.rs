@@ -232,7 +232,9 @@ async fn a_packet_is_shown_downloaded_and_audited() {
     assert_eq!(file.body, bytes[..]);
     assert_eq!(file.header("content-type"), "text/plain; charset=utf-8");
     assert_eq!(file.header("content-disposition"), "attachment; filename=\"101-20261123T120000Z.sip.txt\"");
-    assert!(!anna.get("/c/acme/u/102/diag").await.text().contains(&at.to_string()), "another user's page");
+    for other in ["/c/acme/u/102/diag", "/c/acme/u/102/diag/packets"] {
+        assert!(!anna.get(other).await.text().contains(&at.to_string()), "another user's page");
+    }
     for other in
         [format!("/c/acme/u/102/diag/{at}"), "/c/acme/u/101/diag/1-1".into(), "/c/acme/u/101/diag/x".into()]
     {

@@ -9,7 +9,7 @@ use web_site::site;
 
 const KEPT: &str = "/configuration/kept";
 const SETTINGS: &str = "/configuration/company/acme";
-const DIAG: &str = "/c/acme/u/101/diag";
+const DIAG: &str = "/c/acme/u/101/diag/packets";
 const INVITE: &[u8] = b"INVITE sip:102@acme SIP/2.0\r\nCall-ID: canary-1\r\n\r\n";
 
 #[tokio::test]
@@ -42,7 +42,7 @@ async fn a_users_packets_are_removed_and_the_page_tells_how_far_it_is() {
     site.keep_of(UserKey::new("acme", "102"), INVITE);
     site.seal();
     let mut root = site.logged_in("root").await;
-    let page = root.get(DIAG).await;
+    let page = root.get("/c/acme/u/101/diag").await;
     assert!(page.text().contains("Remove this user’s packets") || page.text().contains("Remove this user's"));
     let token = page.csrf();
     let fields = [("csrf", token.as_str()), ("what", "user"), ("company", "acme"), ("user", "101")];
@@ -61,7 +61,7 @@ async fn a_users_packets_are_removed_and_the_page_tells_how_far_it_is() {
     let page = root.get(DIAG).await.text();
     assert!(page.contains("1 packet is missing here: a super-admin had them removed"), "{page}");
     assert!(!page.contains("canary-1"));
-    assert!(root.get("/c/acme/u/102/diag").await.text().contains("canary-1"));
+    assert!(root.get("/c/acme/u/102/diag/packets").await.text().contains("canary-1"));
 }
 
 #[tokio::test]

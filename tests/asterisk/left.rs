@@ -98,7 +98,10 @@ impl<'a> Left<'a> {
     fn same_messages(&self, user: &str) -> Result<(), String> {
         let mut wish: BTreeMap<(String, bool), Vec<&Message>> = BTreeMap::new();
         for message in self.seen.iter().filter(|(of, _)| of == user).flat_map(|(_, messages)| messages) {
-            wish.entry((message.call_id.clone(), message.out)).or_default().push(message);
+            let of = wish.entry((message.call_id.clone(), message.out)).or_default();
+            if !of.last().is_some_and(|last| is_again(last, message)) {
+                of.push(message);
+            }
         }
         // a REGISTER is proven by the contact that it leads to, which a busy machine may be late to tell
         let registers = |packet: &Packet| String::from_utf8_lossy(&packet.bytes).contains(" REGISTER\r\n");
@@ -112,7 +115,10 @@ impl<'a> Left<'a> {
         for packet in self.packets(user) {
             let out = packet.direction == Direction::Out;
             let message = Message::of(out, &String::from_utf8_lossy(&packet.bytes));
-            have.entry((message.call_id.clone(), out)).or_default().push((packet, message));
+            let of = have.entry((message.call_id.clone(), out)).or_default();
+            if !of.last().is_some_and(|(_, last)| is_again(last, &message)) {
+                of.push((packet, message));
+            }
         }
         let keys: BTreeSet<_> = wish.keys().chain(have.keys()).filter(|key| **key != unheard).collect();
         for key in keys {
@@ -303,4 +309,11 @@ fn is_kept(kept: &str, seen: &str) -> bool {
             _ => return false,
         }
     }
+}
+
+/// Whether a message is the answer before it to a REGISTER once more. A phone on a busy machine sends its REGISTER again, and
+/// does not wait for the second answer.
+fn is_again(last: &Message, message: &Message) -> bool {
+    let same = message.out && last.start_line == message.start_line && last.size == message.size;
+    same && last.text == message.text && message.text.contains(" REGISTER\r\n")
 }

@@ -16,6 +16,7 @@ mod reload;
 mod rtp;
 #[path = "../scenario/mod.rs"]
 mod scenario;
+#[expect(dead_code, reason = "the recorded scenarios take the rest")]
 #[path = "../scenario_pages/mod.rs"]
 mod scenario_pages;
 mod scenarios;
@@ -26,6 +27,7 @@ mod softphone;
 mod stand;
 mod stickers;
 mod tls;
+#[expect(dead_code, reason = "the tests of exports take the rest")]
 #[path = "../wireshark/mod.rs"]
 mod wireshark;
 

@@ -20,12 +20,11 @@ pub type Wrong = Vec<(&'static str, String)>;
 impl Shown {
     /// Asks for all pages and files.
     pub fn of(scene: &'static Scene, browser: &Browser) -> Self {
-        let get = |path: &str| {
+        let mut get = |path: &str| {
             let answer = browser.get(path);
             (answer.status, answer.body)
         };
-        let users =
-            scene.users.iter().map(|(user, _)| (*user, ask(user, "/usermon", &mut { get }))).collect();
+        let users = scene.users.iter().map(|(user, _)| (*user, ask(user, "/usermon", &mut get))).collect();
         Self { scene, users }
     }
 

@@ -121,7 +121,7 @@ impl Asked {
         }
         wrong.extend(json(&self.json, &own).err().map(|what| format!("all as JSON lines: {what}")));
         for shown in &self.lines {
-            let what = shown.line.to_string();
+            let what = format!("{} {} {}", shown.line.user, shown.line.what, shown.line.far);
             let page = match shown.page.0 {
                 200 => parse(&text(&shown.page.1)),
                 status => {
