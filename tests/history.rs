@@ -134,6 +134,37 @@ fn a_call_is_one_line_with_its_far_party_and_all_its_legs_are_found_from_either(
 }
 
 #[test]
+fn a_leg_of_another_company_is_said_to_be_there_and_not_shown() {
+    let site = site();
+    busy(&site);
+    let key = UserKey::new("acme", "101");
+    let read = || site.query.history(&viewer(), &key, usermon::clock::Timestamp::MIN, None).unwrap().unwrap();
+    let joined = || site.query.joined(&viewer(), &key, read().items[0].id).unwrap().expect("a call");
+    assert!(!joined().has_foreign_legs);
+    let foreign = |linked: &str| Step {
+        user: "101".into(),
+        endpoint: "101".into(),
+        leg: "c".into(),
+        linked: linked.into(),
+        call_id: "three".into(),
+        phase: CallPhase::Ringing,
+        direction: CallDirection::Incoming,
+        far_number: "".into(),
+        far_name: "".into(),
+        cause: 0,
+        heard: None,
+        sent: None,
+    };
+    let time = site.query.now().minus(Duration::from_secs(4));
+    site.store.append_step(time, "beta", &foreign("another")).unwrap();
+    assert!(!joined().has_foreign_legs, "that is another call");
+    site.store.append_step(time, "beta", &foreign("a")).unwrap();
+    let joined = joined();
+    assert!(joined.has_foreign_legs);
+    assert_eq!(joined.lanes.len(), 2);
+}
+
+#[test]
 fn registrations_in_a_row_fold_and_a_failure_stands_alone() {
     let site = site();
     let key = UserKey::new("acme", "101");

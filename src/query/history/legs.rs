@@ -18,6 +18,8 @@ use crate::query::{Query, Viewer};
 use crate::store::record::Record;
 use crate::store::{Kinds, Query as Range};
 
+/// Other companies that are looked through for a leg of the same call.
+const MOST_COMPANIES: usize = 256;
 /// Records of one user that are looked through for a call.
 const MOST_RECORDS: usize = 20_000;
 /// A dialog is looked for so long before and after a record of it, and longer while it goes on at the ends of that.
@@ -96,7 +98,7 @@ impl Query {
             quality: Vec::new(),
             gaps: Vec::new(),
             is_cut: false,
-            has_foreign_legs: false,
+            has_foreign_legs: self.has_foreign_legs(&user.key.company, (from, to), &names)?,
             at: self.now(),
         };
         let company = &user.key.company;
@@ -125,6 +127,25 @@ impl Query {
         joined.settle();
         joined.judge();
         Ok(Some(joined))
+    }
+
+    /// Whether the PBX joined a leg of another company with these; which company's is not told.
+    fn has_foreign_legs(
+        &self,
+        company: &str,
+        (from, to): (Timestamp, Timestamp),
+        names: &Names,
+    ) -> Result<bool> {
+        if names.linked.is_empty() {
+            return Ok(false);
+        }
+        for other in self.companies().iter().filter(|other| *other.id != *company).take(MOST_COMPANIES) {
+            let steps = self.0.store.read_steps(&other.id, from, to)?;
+            if steps.iter().any(|(_, _, step)| names.linked.contains(&step.linked)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The history around a record, and the item it belongs to: of several equal ones in a row only that one.
