@@ -5,6 +5,7 @@
 
 mod configuration;
 mod diagnostics;
+mod export;
 mod ladder;
 mod pages;
 mod pbx;
@@ -57,6 +58,7 @@ const CLAIMS: &[(&str, Claim)] = &[
     ("keys and clicks choose a message without a reload", ladder::keys),
     ("two messages side by side, and the last time it worked", ladder::compare),
     ("the ladder as PNG", ladder::picture),
+    ("the export menu opens by keyboard and gives files", export::menu),
     ("packets come live, pause and go on", diagnostics::live),
     ("diag has that call's packets", pages::diagnostics),
     ("a message opens raw, and keys go on to the next", pages::message),
