@@ -1,6 +1,6 @@
 //! A user's history as people tell it: calls, registrations and other dialogs, made of the packets, changes and gaps of
 //! the ring. Built for each request out of what the store reads; it holds the packets, so it is not kept. Everything
-//! below [`History::new`] is pure.
+//! below `History::new` is pure.
 
 use std::collections::HashMap;
 use std::hash::RandomState;
