@@ -63,7 +63,7 @@ pub fn time_line(stage: &mut Stage) -> Result<String, String> {
     )?;
     screen.until(
         "the form shows the same in local time",
-        "return new Date(one('[name=from]').value).getTime() === Math.floor(new Date(new URLSearchParams(location.search).get('from')).getTime() / 1000) * 1000",
+        "return new Date(one('#filter [name=from]').value).getTime() === Math.floor(new Date(new URLSearchParams(location.search).get('from')).getTime() / 1000) * 1000",
         &[],
     )?;
     screen.look("diag-zoomed")?;
@@ -86,7 +86,7 @@ pub fn filters(stage: &mut Stage) -> Result<String, String> {
     )?;
     // a select sends the form by itself
     screen.ask(
-        "const s = one('[name=kind]'); s.value = 'registration'; s.dispatchEvent(new Event('change', { bubbles: true }))",
+        "const s = one('#filter [name=kind]'); s.value = 'registration'; s.dispatchEvent(new Event('change', { bubbles: true }))",
         &[],
     )?;
     screen.until(
