@@ -148,6 +148,8 @@ async fn the_pages_lead_to_each_other_and_every_reading_is_audited() {
         assert_eq!(anna.get(&format!("/c/acme/u/101/diag/{path}")).await.status, 404, "{path}");
     }
     let svg = anna.get(&format!("/c/acme/u/101/diag/item/{bad}/ladder.svg")).await;
+    let newest = site.audit().first().cloned().unwrap_or_default();
+    assert!(newest.starts_with("anna export-packets acme 101"), "what is taken away is an export: {newest}");
     assert_eq!(svg.header("content-type"), "image/svg+xml");
     assert!(svg.header("content-disposition").starts_with("attachment"));
 }

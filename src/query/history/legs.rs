@@ -71,6 +71,16 @@ impl Query {
         self.joined_of(&user, at)
     }
 
+    /// As [`Self::joined`], for a picture to take away: audited as an export.
+    ///
+    /// # Errors
+    /// As [`Self::joined`].
+    pub fn joined_export(&self, viewer: &Viewer, user: &UserKey, at: Cursor) -> Result<Option<Joined>> {
+        let Some(user) = self.user(user) else { return Ok(None) };
+        self.audit_reading(viewer, "export-packets", Some(&user), &format!("ladder: item {at}"))?;
+        self.joined_of(&user, at)
+    }
+
     /// As [`Self::joined`], for what is audited already.
     pub(in crate::query) fn joined_of(&self, user: &Arc<User>, at: Cursor) -> Result<Option<Joined>> {
         let Some((history, item)) = self.around(user, at)? else { return Ok(None) };

@@ -81,7 +81,7 @@ pub(crate) async fn picture(State(site): State<Arc<Site>>, request: Request) -> 
     let host = site.frame(&whom.place.visitor, None).host;
     let (query, viewer) = (site.query.clone(), whom.place.visitor.viewer.clone());
     let work = move || {
-        let joined = query.joined(&viewer, &whom.user.key, at)?;
+        let joined = query.joined_export(&viewer, &whom.user.key, at)?;
         Ok(joined.map(|joined| (stamp(joined.item.start), svg(&joined, &host))))
     };
     let (when, text) = aside(work).await?.map_err(Fault::inside)?.ok_or(GONE)?;
